@@ -1,0 +1,433 @@
+"""The bundle: a folder that holds all that a prediction needs and nothing else, verified when it is loaded.
+
+```
+BUNDLE/
+  manifest.json    what it is, how to read the outputs, the SHA-256 of each other file
+  model.onnx       token ids in, logits out
+  tokenizer.json
+  model_card.md
+```
+
+Knows nothing of training, transport or evaluation; they exchange bundles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from earshot.calibration import Calibration
+from earshot.decision import Thresholds
+from earshot.errors import BundleError, BundleIntegrityError, BundleVersionError
+from earshot.post import Rejection, Result
+from earshot.predictor import ModelIdentity
+from earshot.taxonomy import Taxonomy
+
+SCHEMA_VERSION: Literal[1] = 1
+MANIFEST = "manifest.json"
+GRAPH = "model.onnx"
+TOKENIZER = "tokenizer.json"
+MODEL_CARD = "model_card.md"
+REQUIRED_FILES = (GRAPH, TOKENIZER, MODEL_CARD)
+
+GOLDEN_TOLERANCE = 0.05
+"""Largest difference of a golden score that other processors' arithmetic may make; a wrong file makes far more."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BaseModelInfo(_Frozen):
+    """Where the weights started from.
+
+    Attributes:
+        id: Hugging Face id, package name or folder name; or the method, for a model trained from nothing.
+        licence: SPDX identifier.
+        sha256: Of the weights that training started from.
+    """
+
+    id: str
+    licence: str
+    sha256: str | None = None
+
+
+class Limits(_Frozen):
+    """What the model can read.
+
+    Attributes:
+        max_tokens: Token ids per post, special tokens included.
+        max_characters: Characters per post after normalization.
+        languages: ISO 639-1 codes of the training data.
+    """
+
+    max_tokens: int = Field(ge=3)
+    max_characters: int = Field(ge=1)
+    languages: tuple[str, ...] = ("en",)
+
+
+class FileInfo(_Frozen):
+    """One file of the bundle.
+
+    Attributes:
+        sha256: Of its bytes, hexadecimal.
+        size: In bytes.
+    """
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int = Field(ge=0)
+
+
+class Golden(_Frozen):
+    """A made-up post with the scores that the bundle gave when it was written.
+
+    Attributes:
+        text: The post.
+        scores: Probability of each category, in the taxonomy's order.
+        urgency_scores: Probability of each urgency, lowest first; empty without urgencies.
+    """
+
+    text: str
+    scores: tuple[float, ...]
+    urgency_scores: tuple[float, ...] = ()
+
+
+class TrainingData(_Frozen):
+    """One file that the model was trained on.
+
+    Attributes:
+        name: File name, without folders.
+        sha256: Of the whole file.
+        rows: Rows that were used.
+        skipped_rows: Unusable rows that were left out.
+        licences: Rows per licence, as far as the file says.
+    """
+
+    name: str
+    sha256: str
+    rows: int
+    skipped_rows: int = 0
+    licences: dict[str, int] = {}
+
+
+class TrainingInfo(_Frozen):
+    """How the bundle came to be.
+
+    Attributes:
+        data: The files that it was trained on.
+        seed: Of everything random.
+        config: The whole training configuration.
+        validation: Figures on the validation split, which also chose calibration and thresholds.
+        parity: Largest and typical differences between the exported graphs.
+        packages: Versions of the libraries that mattered.
+        command: What was typed.
+    """
+
+    data: tuple[TrainingData, ...]
+    seed: int
+    config: dict[str, Any]
+    validation: dict[str, float]
+    parity: dict[str, float]
+    packages: dict[str, str]
+    command: str
+
+
+class Figure(_Frozen):
+    """One figure of an evaluation, with its interval.
+
+    Attributes:
+        metric: Such as `macro_f1`.
+        value: The figure.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+
+
+class EvaluationSummary(_Frozen):
+    """What an evaluation found, for the model card and `GET /v1/model`.
+
+    Attributes:
+        suite: The suite's name.
+        data_sha256: Of the judged data file.
+        n: Posts judged.
+        slice: Which of the file's posts.
+        confidence_level: Of the intervals, such as 0.95.
+        seed: Of the bootstrap.
+        command: What was typed.
+        figures: The figures.
+    """
+
+    suite: str
+    data_sha256: str
+    n: int
+    slice: str
+    confidence_level: float
+    seed: int
+    command: str
+    figures: tuple[Figure, ...]
+
+
+class Manifest(_Frozen):
+    """What `manifest.json` holds.
+
+    Attributes:
+        schema_version: Of the manifest's own layout.
+        name: The model's name.
+        version: The model's version.
+        created_at: When it was written, ISO 8601, UTC.
+        architecture: `encoder` for a fine-tuned transformer, `tfidf` for the linear baseline.
+        precision: Numbers in the graph: `fp32`, or `int8-dynamic`.
+        taxonomy: Labels in the order of the graph's outputs.
+        base_model: Where the weights started from.
+        limits: What the model can read.
+        calibration: Logits to probabilities.
+        thresholds: Probabilities to decisions.
+        golden: Posts whose scores are checked when the bundle is loaded.
+        training: How it came to be.
+        files: Every other file of the bundle.
+        evaluation: What evaluations found; not part of the digest.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    created_at: str
+    architecture: Literal["encoder", "tfidf"]
+    precision: Literal["fp32", "int8-dynamic"]
+    taxonomy: Taxonomy
+    base_model: BaseModelInfo
+    limits: Limits
+    calibration: Calibration
+    thresholds: Thresholds
+    golden: tuple[Golden, ...]
+    training: TrainingInfo
+    files: dict[str, FileInfo]
+    evaluation: tuple[EvaluationSummary, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """`sha256:` over all that a prediction depends on.
+
+        Left out are the evaluation and the model card: they are written after the model, from results
+        that name this digest.
+        """
+        content = self.model_dump(mode="json", exclude={"evaluation"})
+        content["files"].pop(MODEL_CARD, None)
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def file_info(path: Path) -> FileInfo:
+    """Hash one file, without reading it into memory at once."""
+    with path.open("rb") as file:
+        return FileInfo(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
+
+
+def embedded_bundle() -> Path:
+    """The folder of the bundle that comes with the package."""
+    return Path(str(resources.files("earshot") / "models" / "default"))
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose files are what its manifest says.
+
+    Attributes:
+        folder: Where it lies.
+        manifest: What it is.
+    """
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def graph_path(self) -> Path:
+        """The ONNX graph."""
+        return self.folder / GRAPH
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """The tokenizer's definition."""
+        return self.folder / TOKENIZER
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Name, version and digest."""
+        return ModelIdentity(self.manifest.name, self.manifest.version, self.manifest.digest)
+
+    @classmethod
+    def load(cls, folder: str | Path = "default") -> Bundle:
+        """Read a bundle and verify every file's hash.
+
+        Args:
+            folder: A bundle folder, or `default` for the embedded one.
+
+        Raises:
+            BundleVersionError: The manifest's schema is newer (or other) than this version reads.
+            BundleIntegrityError: A file is missing, superfluous, or not what the manifest says.
+            BundleError: There is no bundle.
+        """
+        path = embedded_bundle() if str(folder) == "default" else Path(folder)
+        manifest = _read_manifest(path)
+        for name in REQUIRED_FILES:
+            if name not in manifest.files:
+                raise BundleIntegrityError(f"{path / MANIFEST} lists no {name}: write the bundle again")
+        for name, expected in manifest.files.items():
+            _verify(path, name, expected)
+        return cls(path, manifest)
+
+    @classmethod
+    def write(cls, folder: Path, manifest: Manifest, files: Mapping[str, Path | bytes]) -> Bundle:
+        """Write a bundle: all of it, or nothing.
+
+        Args:
+            folder: Where to; must not exist, or be a bundle, which is replaced.
+            manifest: Its `files` are filled in here.
+            files: Content of each file other than the manifest, or where to copy it from.
+
+        Raises:
+            BundleError: The folder holds something that is not a bundle.
+        """
+        check_output(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            for name, content in files.items():
+                if isinstance(content, bytes):
+                    (staging / name).write_bytes(content)
+                else:
+                    shutil.copyfile(content, staging / name)
+            infos = {name: file_info(staging / name) for name in sorted(files)}
+            manifest = manifest.model_copy(update={"files": infos})
+            (staging / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            staging.chmod(0o755)
+            if folder.exists():
+                shutil.rmtree(folder)
+            staging.rename(folder)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        return cls(folder, manifest)
+
+    def update_card(self, card: str, evaluation: Sequence[EvaluationSummary]) -> Bundle:
+        """Put a new model card and evaluation into the bundle; its digest stays.
+
+        Args:
+            card: The new `model_card.md`.
+            evaluation: The new evaluation summaries.
+        """
+        content = card.encode()
+        info = FileInfo(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        manifest = self.manifest.model_copy(
+            update={"evaluation": tuple(evaluation), "files": self.manifest.files | {MODEL_CARD: info}}
+        )
+        _replace(self.folder / MODEL_CARD, content)
+        _replace(self.folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode())
+        return Bundle(self.folder, manifest)
+
+    def check_labels(self, categories: tuple[str, ...], urgencies: tuple[str, ...]) -> None:
+        """Refuse a graph whose outputs are in another order than the manifest's labels.
+
+        Raises:
+            BundleIntegrityError: They are.
+        """
+        taxonomy = self.manifest.taxonomy
+        for kind, said, listed in (
+            ("categories", categories, taxonomy.category_names),
+            ("urgencies", urgencies, taxonomy.urgency_names),
+        ):
+            if said != listed:
+                raise BundleIntegrityError(
+                    f"{self.graph_path} puts out the {kind} {list(said)}, {MANIFEST} says {list(listed)}: "
+                    "the graph belongs to another bundle; write the bundle again"
+                )
+
+    def check_golden(self, results: Sequence[Result]) -> None:
+        """Refuse a model that does not give its golden predictions.
+
+        Args:
+            results: What the loaded model says of the manifest's golden posts, in order.
+
+        Raises:
+            BundleIntegrityError: A score differs by more than `GOLDEN_TOLERANCE`.
+        """
+        for index, (golden, result) in enumerate(zip(self.manifest.golden, results, strict=True)):
+            if isinstance(result, Rejection):
+                raise BundleIntegrityError(f"{self.folder}: golden post {index} is rejected: {result.detail}")
+            given = (*result.scores.values(), *result.urgency_scores.values())
+            expected = (*golden.scores, *golden.urgency_scores)
+            difference = max(abs(a - b) for a, b in zip(given, expected, strict=True))
+            if not difference <= GOLDEN_TOLERANCE:
+                raise BundleIntegrityError(
+                    f"{self.folder}: golden post {index} differs by {difference:.3f} from the manifest "
+                    f"(at most {GOLDEN_TOLERANCE} is allowed): this machine or a file computes something else"
+                )
+
+
+def check_output(folder: Path) -> None:
+    """Refuse to write a bundle over anything but a bundle.
+
+    Raises:
+        BundleError: The folder exists, is not empty and holds no manifest.
+    """
+    if folder.is_dir() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
+        raise BundleError(f"{folder} exists and is no bundle: name another folder, or empty it")
+    if folder.exists() and not folder.is_dir():
+        raise BundleError(f"{folder} is a file: name a folder")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(f"no bundle at {folder}: cannot read {path.name}: {error.strerror}") from error
+    except ValueError as error:
+        raise BundleIntegrityError(f"{path} is not JSON: {error}") from error
+    schema = content.get("schema_version") if isinstance(content, dict) else None
+    if schema != SCHEMA_VERSION:
+        newer = isinstance(schema, int) and schema > SCHEMA_VERSION
+        advice = "upgrade earshot" if newer else "write the bundle again"
+        raise BundleVersionError(f"{path} has schema_version {schema!r}, this version reads {SCHEMA_VERSION}: {advice}")
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise BundleIntegrityError(f"{path}: {field}: {first['msg']}") from error
+
+
+def _verify(folder: Path, name: str, expected: FileInfo) -> None:
+    path = folder / name
+    if Path(name).name != name:
+        raise BundleIntegrityError(f"{folder / MANIFEST} lists {name!r}, which is not a plain file name")
+    try:
+        found = file_info(path)
+    except OSError as error:
+        raise BundleIntegrityError(f"{path}: {error.strerror}; the bundle is not complete, copy it again") from error
+    if found != expected:
+        raise BundleIntegrityError(
+            f"{path} was changed: SHA-256 {found.sha256[:12]}… instead of {expected.sha256[:12]}…; "
+            "copy the bundle again"
+        )

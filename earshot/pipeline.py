@@ -1,0 +1,111 @@
+"""A post's path, composed: post → normalization → tokenizer → session → calibration → decision → prediction.
+
+Synchronous and free of transport; the service runs the same stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from earshot.bundle import Bundle
+from earshot.decision import decide
+from earshot.normalization import normalize
+from earshot.post import Post, Prediction, Rejection, Result
+from earshot.predictor import ModelIdentity
+from earshot.screening import screen
+from earshot.session import OnnxSession
+from earshot.taxonomy import Taxonomy
+from earshot.tokenization import Tokenizer
+
+
+class Pipeline:
+    """Judges posts with one bundle; safe to share between threads.
+
+    Args:
+        bundle: A verified bundle.
+        threads: Posts run at once; by default the processors that this process may use.
+
+    Raises:
+        BundleError: The bundle's parts don't fit together or don't give its golden predictions.
+        SessionError: onnxruntime cannot run its graph.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+        manifest = bundle.manifest
+        self.bundle = bundle
+        self.taxonomy: Taxonomy = manifest.taxonomy
+        self.identity: ModelIdentity = bundle.identity
+        self._tokenizer = Tokenizer.load(
+            bundle.tokenizer_path,
+            max_tokens=manifest.limits.max_tokens,
+            max_characters=manifest.limits.max_characters,
+        )
+        self.session = OnnxSession(bundle.graph_path, threads=threads)
+        bundle.check_labels(*self.session.labels())
+        bundle.check_golden(self.predict([Post(golden.text) for golden in manifest.golden]))
+
+    @classmethod
+    def load(cls, folder: str | Path = "default", *, threads: int | None = None) -> Pipeline:
+        """Load and verify a bundle folder, or the embedded one by the name `default`."""
+        return cls(Bundle.load(folder), threads=threads)
+
+    def predict(self, posts: Sequence[Post]) -> list[Result]:
+        """Judge posts.
+
+        Args:
+            posts: Any number of posts.
+
+        Returns:
+            One result per post, in order: a prediction, or a rejection where there is nothing to judge.
+            A post's scores don't depend on the other posts.
+        """
+        manifest = self.bundle.manifest
+        # What lies far beyond the characters that are read is not even cleaned: that bounds a huge post's cost.
+        reach = 2 * manifest.limits.max_characters
+        texts = [normalize(post.text[:reach]) for post in posts]
+        screenings = [screen(text, manifest.limits.languages) for text in texts]
+        judged = [index for index, screening in enumerate(screenings) if not screening.blank]
+        results: list[Result] = [_blank(post) for post in posts]
+        if not judged:
+            return results
+        encodings = self._tokenizer.encode([texts[index] for index in judged])
+        scores = manifest.calibration.apply(self.session.run([encoding.ids for encoding in encodings]))
+        for row, (index, encoding) in enumerate(zip(judged, encodings, strict=True)):
+            if len(posts[index].text) > reach:
+                encoding = replace(encoding, truncated=True)
+            results[index] = decide(
+                posts[index],
+                encoding,
+                screenings[index],
+                scores,
+                row,
+                taxonomy=self.taxonomy,
+                thresholds=manifest.thresholds,
+            )
+        return results
+
+    def classify(self, text: str) -> Prediction:
+        """Judge one text.
+
+        Raises:
+            ValueError: The text holds nothing to judge.
+        """
+        (result,) = self.predict([Post(text)])
+        if isinstance(result, Rejection):
+            raise ValueError(result.detail)
+        return result
+
+    def close(self) -> None:
+        """Free the session's threads."""
+        self.session.close()
+
+
+def _blank(post: Post) -> Rejection:
+    return Rejection(
+        id=post.id,
+        type="empty-post",
+        title="The post is empty",
+        detail="The text holds no visible character; send a text or leave the post out.",
+    )

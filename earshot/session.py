@@ -1,0 +1,121 @@
+"""Token ids in, logits out, through onnxruntime. Knows nothing of text or labels.
+
+Each post is run by itself: the graph's dynamic int8 products use one scale for their whole input, so a
+post that shared a batch would get other scores in other company (onnxruntime issues 10111, 8625).
+Several posts run at once on as many threads, one thread each, which on a CPU is as fast as batching.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from earshot.cpu import available_cpus
+from earshot.errors import SessionError
+
+Float = npt.NDArray[np.float32]
+
+CATEGORY_LOGITS = "category_logits"
+SECONDARY_LOGITS = "secondary_logits"
+URGENCY_LOGITS = "urgency_logits"
+CATEGORIES_KEY = "earshot.categories"
+"""Graph metadata: the category names in output order, as a JSON list."""
+URGENCIES_KEY = "earshot.urgencies"
+"""Graph metadata: the urgency names from lowest to highest, as a JSON list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logits:
+    """What the network says, before calibration.
+
+    Attributes:
+        category: `[posts, categories]`.
+        secondary: `[posts, categories]`, one independent logit per category.
+        urgency: `[posts, urgencies - 1]`, logit k of P(urgency > k given urgency > k - 1); None without urgencies.
+    """
+
+    category: Float
+    secondary: Float
+    urgency: Float | None
+
+
+class OnnxSession:
+    """One graph, loaded once, called from as many threads as there are processors.
+
+    Args:
+        graph: The `model.onnx` file.
+        threads: Posts run at once; by default the processors that this process may use.
+        provider: The execution provider that must be in use.
+
+    Raises:
+        SessionError: onnxruntime cannot load the graph or does not give the provider.
+    """
+
+    def __init__(self, graph: Path, *, threads: int | None = None, provider: str = "CPUExecutionProvider") -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(str(graph), options, providers=[provider])
+        except Exception as error:  # onnxruntime's own exceptions share no public base
+            raise SessionError(f"onnxruntime cannot load {graph}: {error}") from error
+        self.provider: str = self._session.get_providers()[0]
+        if self.provider != provider:
+            raise SessionError(f"{graph} runs on {self.provider} although {provider} was asked for")
+        self.threads = threads or available_cpus()
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="earshot-session")
+        inputs = {node.name for node in self._session.get_inputs()}
+        self._wants_mask = "attention_mask" in inputs
+        self._outputs = [node.name for node in self._session.get_outputs()]
+        missing = {CATEGORY_LOGITS, SECONDARY_LOGITS} - set(self._outputs)
+        if missing or "input_ids" not in inputs:
+            raise SessionError(f"{graph} is not an Earshot graph: it lacks {sorted(missing) or ['input_ids']}")
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The graph's own metadata."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def labels(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The categories and urgencies, in the order in which the graph itself says that it puts them out."""
+        metadata = self.metadata
+        categories, urgencies = (json.loads(metadata.get(key, "[]")) for key in (CATEGORIES_KEY, URGENCIES_KEY))
+        return tuple(categories), tuple(urgencies)
+
+    def run(self, ids: Sequence[npt.NDArray[np.int64]]) -> Logits:
+        """Run posts, each by itself.
+
+        Args:
+            ids: Token ids of each post, `[tokens]`; at least one post.
+
+        Returns:
+            The logits, rows in the order of the posts.
+        """
+        rows = list(self._pool.map(self._run_one, ids)) if len(ids) > 1 else [self._run_one(ids[0])]
+        by_name = {
+            name: np.concatenate(parts) for name, parts in zip(self._outputs, zip(*rows, strict=True), strict=True)
+        }
+        return Logits(
+            category=by_name[CATEGORY_LOGITS],
+            secondary=by_name[SECONDARY_LOGITS],
+            urgency=by_name.get(URGENCY_LOGITS),
+        )
+
+    def _run_one(self, ids: npt.NDArray[np.int64]) -> list[Float]:
+        feed = {"input_ids": ids[np.newaxis]}
+        if self._wants_mask:
+            feed["attention_mask"] = np.ones_like(feed["input_ids"])
+        outputs: list[Float] = self._session.run(None, feed)
+        return outputs
+
+    def close(self) -> None:
+        """Stop the threads; a session that was closed is not used again."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
