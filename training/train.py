@@ -1,0 +1,281 @@
+"""From labelled files to a bundle: read, split, fit, export, check parity, calibrate, choose thresholds, write, log.
+
+Calibration and thresholds are fitted on what the exported graph says through the core's own session: on the
+very numbers that will be served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from earshot.bundle import BaseModelInfo, Bundle, TrainingData, TrainingInfo, check_output
+from earshot.errors import EarshotError
+from earshot.session import Logits
+from earshot.taxonomy import Taxonomy
+from earshot.tokenization import Tokenizer
+from training.base_model import load_base_model
+from training.checkpoint import Checkpoints, Progress
+from training.config import TrainingConfig
+from training.dataset import Dataset, load_dataset
+from training.export_onnx import (
+    check_export,
+    export_fp32,
+    quantization_figures,
+    quantize_int8,
+    run_graph,
+    write_labels,
+)
+from training.fit_calibration import fit_calibration
+from training.fit_encoder import EncoderFit
+from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
+from training.select_thresholds import select_thresholds
+from training.splits import near_duplicate_groups, validation_rows
+from training.tracking import Run, tracked
+from training.validation import validation_figures
+from training.write_bundle import package_versions, write_bundle
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What `earshot train` was asked for.
+
+    Attributes:
+        data: Labelled files.
+        output: The bundle folder to write.
+        taxonomy: The labels.
+        config: Everything else that decides the result.
+        columns: Our name of a column to the files' own.
+        skip_bad_rows: Leave unusable rows out, and count them.
+        tracking_uri: Of MLflow.
+        resume: Go on from the checkpoint beside `output`.
+        restart: Throw that checkpoint away.
+        keep_checkpoints: Leave the work folder where it is.
+        command: What was typed, for the manifest.
+    """
+
+    data: tuple[Path, ...]
+    output: Path
+    taxonomy: Taxonomy
+    config: TrainingConfig
+    columns: Mapping[str, str]
+    skip_bad_rows: bool
+    tracking_uri: str
+    resume: bool
+    restart: bool
+    keep_checkpoints: bool
+    command: str
+
+    @property
+    def work(self) -> Path:
+        """Where checkpoints and graphs lie until the bundle is written."""
+        return self.output.with_name(f"{self.output.name}.training")
+
+    def fingerprint(self, data: Sequence[TrainingData]) -> str:
+        """Of all that decides the result: a checkpoint with another one belongs to another training."""
+        content = [
+            self.config.model_dump(mode="json"),
+            self.taxonomy.model_dump(mode="json"),
+            [source.model_dump(mode="json") for source in data],
+        ]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """What either architecture gives: a graph that can be served, and where it came from."""
+
+    graph: Path
+    tokenizer: Tokenizer
+    tokenizer_path: Path
+    base_model: BaseModelInfo
+    validation_logits: Logits
+    parity: dict[str, float]
+
+
+def train(request: Request, say: Say) -> Bundle:
+    """Train and write a bundle.
+
+    Args:
+        request: What was asked for.
+        say: Told what is going on, a line at a time.
+
+    Returns:
+        The bundle that was written.
+
+    Raises:
+        EarshotError: Data or configuration cannot be used, a checkpoint is in the way, or the training was stopped.
+        ParityError: The exported graph differs from the network; nothing was written.
+    """
+    check_output(request.output)
+    resume = _look_for_checkpoint(request)
+    dataset, sources = load_dataset(
+        request.data, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows
+    )
+    _check_labels(dataset, request.taxonomy)
+    fingerprint = request.fingerprint(sources)
+    training, validation = _split(dataset, request.config)
+    say(f"{len(training)} posts to learn from, {len(validation)} to validate on (near-duplicates kept together)")
+    run_id = _previous_run(request) if resume else None
+    with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
+        run_file = request.work / "run"
+        request.work.mkdir(parents=True, exist_ok=True)
+        run_file.write_text(run.id, encoding="ascii")
+        run.log_config(request.config, sources, request.command)
+        if request.config.model.architecture == "encoder":
+            fit = _fit_encoder(request, training, validation, fingerprint, run, say, resume=resume)
+        else:
+            fit = _fit_tfidf(request, training, validation)
+        bundle = _finish(request, fit, validation, sources, say)
+        run.log_bundle(bundle.folder, bundle.manifest.digest, bundle.manifest.training.validation | fit.parity)
+    if not request.keep_checkpoints:
+        shutil.rmtree(request.work)
+    return bundle
+
+
+def _look_for_checkpoint(request: Request) -> bool:
+    """Whether to go on from a checkpoint, after making sure that the user wants what happens."""
+    checkpoints = Checkpoints(request.work)
+    if request.restart:
+        shutil.rmtree(request.work, ignore_errors=True)
+    if checkpoints.exists() and not request.resume:
+        raise EarshotError(
+            f"{request.work} holds an unfinished training: go on with it by --resume, or throw it away by --restart"
+        )
+    return checkpoints.exists()
+
+
+def _previous_run(request: Request) -> str | None:
+    try:
+        return (request.work / "run").read_text(encoding="ascii")
+    except OSError:
+        return None
+
+
+def _check_labels(dataset: Dataset, taxonomy: Taxonomy) -> None:
+    counts = np.bincount(dataset.category, minlength=len(taxonomy.categories))
+    few = [name for name, count in zip(taxonomy.category_names, counts, strict=True) if count < 2]
+    if few:
+        raise EarshotError(
+            f"too few posts (at least 2 each) of {', '.join(few)}: add some, or leave it out of the taxonomy"
+        )
+
+
+def _split(dataset: Dataset, config: TrainingConfig) -> tuple[Dataset, Dataset]:
+    groups = near_duplicate_groups(dataset.texts, config.split.near_duplicate_similarity)
+    rows = validation_rows(dataset.category, groups, config.split.validation_fraction, config.seed)
+    held_back = np.zeros(len(dataset), bool)
+    held_back[rows] = True
+    return dataset.take(np.flatnonzero(~held_back)), dataset.take(np.flatnonzero(held_back))
+
+
+def _tokenizer(definition: str, config: TrainingConfig) -> Tokenizer:
+    return Tokenizer(definition, max_tokens=config.model.max_tokens, max_characters=config.model.max_characters)
+
+
+def _fit_encoder(
+    request: Request,
+    training: Dataset,
+    validation: Dataset,
+    fingerprint: str,
+    run: Run,
+    say: Say,
+    *,
+    resume: bool,
+) -> _Fit:
+    config, taxonomy = request.config, request.taxonomy
+    base = load_base_model(config.model.base_model, config.model.max_tokens)
+    tokenizer = _tokenizer(base.tokenizer, config)
+    fit = EncoderFit(base, tokenizer, config, len(taxonomy.categories), len(taxonomy.urgencies))
+
+    def on_epoch_end(epoch: int, figures: dict[str, float]) -> None:
+        run.log_epoch(epoch, figures)
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        say(f"epoch {epoch + 1}/{config.optimization.epochs}: {shown}")
+
+    progress = fit.run(
+        training,
+        validation,
+        Checkpoints(request.work),
+        Progress(fingerprint, run_id=run.id),
+        resume=resume,
+        on_epoch_end=on_epoch_end,
+    )
+    say(f"best epoch by validation: {progress.best_epoch + 1}")
+    ids = [encoding.ids for encoding in tokenizer.encode(validation.texts)]
+    tokenizer_path = request.work / "tokenizer.json"
+    tokenizer_path.write_text(base.tokenizer, encoding="utf-8")
+    fp32 = request.work / "fp32.onnx"
+    say("exporting to ONNX and comparing with the network")
+    export_fp32(fit.model, fp32, taxonomy, tokenizer.vocabulary_size)
+    exported = run_graph(fp32, ids)
+    parity = {"export_probability_change_max": check_export(fit.predict(ids, exact=True), exported)}
+    if config.export.precision == "fp32":
+        return _Fit(fp32, tokenizer, tokenizer_path, base.info, exported, parity)
+    int8 = request.work / "int8.onnx"
+    quantize_int8(fp32, int8, taxonomy)
+    quantized = run_graph(int8, ids)
+    parity |= quantization_figures(exported, quantized)
+    return _Fit(int8, tokenizer, tokenizer_path, base.info, quantized, parity)
+
+
+def _fit_tfidf(request: Request, training: Dataset, validation: Dataset) -> _Fit:
+    definition = train_word_tokenizer(training.texts)
+    tokenizer = _tokenizer(definition, request.config)
+    tokenizer_path = request.work / "tokenizer.json"
+    tokenizer_path.write_text(definition, encoding="utf-8")
+    ids = [encoding.ids for encoding in tokenizer.encode(training.texts)]
+    graph = request.work / "tfidf.onnx"
+    save_graph(fit_tfidf(ids, training, request.taxonomy, request.config.seed), graph)
+    write_labels(graph, request.taxonomy)
+    logits = run_graph(graph, [encoding.ids for encoding in tokenizer.encode(validation.texts)])
+    info = BaseModelInfo(id="TF-IDF and logistic regression, from nothing", licence="Apache-2.0")
+    return _Fit(graph, tokenizer, tokenizer_path, info, logits, {})
+
+
+def _finish(request: Request, fit: _Fit, validation: Dataset, sources: tuple[TrainingData, ...], say: Say) -> Bundle:
+    calibration = fit_calibration(fit.validation_logits, validation)
+    scores = calibration.apply(fit.validation_logits)
+    thresholds = select_thresholds(scores, validation, request.config.decision)
+    clear = validation.take(np.flatnonzero(~validation.ambiguous))
+    figures = validation_figures(fit.validation_logits, validation, calibration) | {"n": float(len(validation))}
+    if 0 < len(clear) < len(validation):
+        kept = ~validation.ambiguous
+        urgency = fit.validation_logits.urgency
+        logits = Logits(
+            category=fit.validation_logits.category[kept],
+            secondary=fit.validation_logits.secondary[kept],
+            urgency=None if urgency is None else urgency[kept],
+        )
+        unambiguous = validation_figures(logits, clear, calibration) | {"n": float(len(clear))}
+        figures |= {f"unambiguous_{name}": value for name, value in unambiguous.items()}
+    for name, value in (figures | fit.parity).items():
+        say(f"validation {name}: {value:.4f}")
+    return write_bundle(
+        request.output,
+        config=request.config,
+        taxonomy=request.taxonomy,
+        base_model=fit.base_model,
+        graph=fit.graph,
+        tokenizer=fit.tokenizer,
+        tokenizer_path=fit.tokenizer_path,
+        calibration=calibration,
+        thresholds=thresholds,
+        training=TrainingInfo(
+            data=sources,
+            seed=request.config.seed,
+            config=request.config.model_dump(mode="json"),
+            validation=figures,
+            parity=fit.parity,
+            packages=package_versions(),
+            command=request.command,
+        ),
+    )
