@@ -1,0 +1,227 @@
+"""Where predictions come from: a bundle in this process, or a running service by its URL.
+
+Either is the core's `Predictor`; nothing that judges them can tell which it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from itertools import count
+from typing import Any, TypedDict
+
+import httpx2
+from pydantic import TypeAdapter, ValidationError
+from tqdm import tqdm
+
+from earshot.errors import EarshotError
+from earshot.pipeline import Pipeline
+from earshot.post import Post, Prediction, Rejection, Result
+from earshot.predictor import ModelIdentity, Predictor
+from earshot.taxonomy import Taxonomy
+from eval.errors import ServiceError
+
+MAX_BATCH_SIZE = 64
+"""Posts per request."""
+MAX_CONCURRENT_REQUESTS = 4
+MAX_WAIT_BUSY_S = 120.0
+"""How long one request is put off in all while the service says that it is busy, or starting."""
+MAX_WAIT_UNREACHABLE_S = 15.0
+"""How long one request is put off in all while there is no connection."""
+_TIMEOUT = httpx2.Timeout(60, connect=10)
+_FIRST_DELAY_S = 0.5
+_MIN_DELAY_S = 0.1
+_MAX_DELAY_S = 30.0
+_BUSY = frozenset({429, 503})
+_PREDICTION = TypeAdapter(Prediction)
+
+
+@contextmanager
+def open_predictor(model: str) -> Iterator[Predictor]:
+    """Open what `--model` names, and close it afterwards.
+
+    Args:
+        model: A service's URL, a bundle folder, or `default` for the embedded bundle.
+
+    Raises:
+        EarshotError: It cannot be loaded, or does not answer.
+    """
+    if model.startswith(("http://", "https://")):
+        with _client(model) as client:
+            yield HttpPredictor(client)
+        return
+    pipeline = Pipeline.load(model)
+    try:
+        yield pipeline
+    finally:
+        pipeline.close()
+
+
+def _client(url: str) -> httpx2.Client:
+    try:
+        return httpx2.Client(base_url=url, timeout=_TIMEOUT)
+    except httpx2.InvalidURL as error:
+        raise ServiceError(f"{url} is no usable address: {error}") from error
+
+
+def predict_with_progress(predictor: Predictor, posts: Sequence[Post]) -> list[Result]:
+    """Judge posts, showing on a terminal how far it has come.
+
+    Args:
+        predictor: Any predictor.
+        posts: Any number of posts.
+
+    Returns:
+        One result per post, in order.
+    """
+    results: list[Result] = []
+    # As many at a time as the service may be asked at once.
+    step = MAX_BATCH_SIZE * MAX_CONCURRENT_REQUESTS
+    with tqdm(total=len(posts), unit="post", desc="predicting", disable=None) as bar:
+        for start in range(0, len(posts), step):
+            part = posts[start : start + step]
+            results += predictor.predict(part)
+            bar.update(len(part))
+    if len(results) != len(posts):
+        raise EarshotError(f"the model gave {len(results)} results for {len(posts)} posts: its predictor is broken")
+    return results
+
+
+class _Answer(TypedDict):
+    """The part of `POST /v1/classify` that is read here."""
+
+    model: dict[str, str]
+    results: list[dict[str, Any]]
+
+
+_ANSWER = TypeAdapter(_Answer)
+
+
+class HttpPredictor:
+    """A running service, asked in batches, a few at a time.
+
+    Args:
+        client: With the service's address as its base URL.
+        sleep: Waits for so many seconds; a test may count instead.
+
+    Raises:
+        ServiceError: The service does not say which model it serves.
+    """
+
+    def __init__(self, client: httpx2.Client, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._sleep = sleep
+        self.identity, self.taxonomy = self._read_model()
+
+    def predict(self, posts: Sequence[Post]) -> list[Result]:
+        """Judge posts.
+
+        Raises:
+            ServiceError: A request stays unanswered, or its answer is unusable; there are no partial results.
+        """
+        batches = [posts[start : start + MAX_BATCH_SIZE] for start in range(0, len(posts), MAX_BATCH_SIZE)]
+        with ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS, thread_name_prefix="earshot-eval") as pool:
+            try:
+                return [result for results in pool.map(self._classify, batches) for result in results]
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _read_model(self) -> tuple[ModelIdentity, Taxonomy]:
+        answer = self._request("GET", "/v1/model")
+        try:
+            identity = ModelIdentity(answer["name"], answer["version"], answer["digest"])
+            return identity, Taxonomy.model_validate(answer["taxonomy"])
+        except (KeyError, TypeError, ValidationError) as error:
+            raise ServiceError(
+                f"{self._client.base_url} does not say at /v1/model which model and taxonomy it serves ({error!r}): "
+                "is it an Earshot service?"
+            ) from error
+
+    def _classify(self, posts: Sequence[Post]) -> list[Result]:
+        # The service sees our own numbers, so that its answers can be told apart whatever ids the data has.
+        numbered = [{"id": str(index), "text": post.text} for index, post in enumerate(posts)]
+        try:
+            answer = _ANSWER.validate_python(self._request("POST", "/v1/classify", {"posts": numbered}))
+            results = [self._result(item) for item in answer["results"]]
+        except (KeyError, TypeError, ValidationError) as error:
+            raise ServiceError(f"{self._client.base_url} answered something unusable: {_brief(error)}") from error
+        if answer["model"].get("digest") != self.identity.digest:
+            raise ServiceError(f"{self._client.base_url} changed its model during the evaluation: start again")
+        if [result.id for result in results] != [post["id"] for post in numbered]:
+            raise ServiceError(f"{self._client.base_url} answered other posts than it was asked, or in another order")
+        return [replace(result, id=post.id) for result, post in zip(results, posts, strict=True)]
+
+    def _result(self, item: Mapping[str, Any]) -> Result:
+        if "error" in item:
+            error = item["error"]
+            return Rejection(item["id"], error["type"], error["title"], error["detail"])
+        prediction = _PREDICTION.validate_python(item)
+        if tuple(prediction.scores) != self.taxonomy.category_names or prediction.category not in prediction.scores:
+            raise ServiceError(f"{self._client.base_url} answered labels that its taxonomy does not hold")
+        return prediction
+
+    def _request(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON
+        # JSON escapes let even half a surrogate pair through, which UTF-8 would not.
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json"}
+        waited = 0.0
+        for attempt in count():
+            delay = min(_FIRST_DELAY_S * 2**attempt, _MAX_DELAY_S)
+            try:
+                response = self._client.request(method, path, content=content, headers=headers)
+            except httpx2.TransportError as error:
+                problem, patience = f"{type(error).__name__}: {error}", MAX_WAIT_UNREACHABLE_S
+            else:
+                if response.is_success:
+                    return self._json(response)
+                problem = f"status {response.status_code}{_reason(response)}"
+                patience = MAX_WAIT_BUSY_S if response.status_code in _BUSY else 0.0
+                delay = _retry_after(response.headers.get("retry-after"), otherwise=delay)
+            waited += delay
+            if waited > patience:
+                raise ServiceError(f"{self._client.base_url} does not answer {method} {path}: {problem}")
+            self._sleep(delay)
+
+    def _json(self, response: httpx2.Response) -> Any:  # noqa: ANN401 - any JSON
+        try:
+            return response.json()
+        except ValueError as error:
+            raise ServiceError(
+                f"{response.url} answered something that is not JSON: is it an Earshot service?"
+            ) from error
+
+
+def _reason(response: httpx2.Response) -> str:
+    """What an RFC 9457 problem says of itself."""
+    try:
+        problem = response.json()
+        return f" ({problem['title']}: {problem.get('detail', '')})"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+
+
+def _brief(error: Exception) -> str:
+    """What is wrong, without the answer itself, which may repeat a post."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_input=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return f"no {error}"
+
+
+def _retry_after(header: str | None, *, otherwise: float) -> float:
+    """Seconds to wait, from a `Retry-After` of seconds or a date."""
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(header or "") - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return otherwise
+    return min(max(seconds, _MIN_DELAY_S), _MAX_DELAY_S)

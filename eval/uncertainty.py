@@ -1,0 +1,77 @@
+"""Seeded stratified bootstrap: percentile intervals for every figure of any metric families at once.
+
+Each resample draws, within each stratum, as many posts as it has, with replacement. All resamples are computed as
+one product of weights and contributions. Knows nothing of what the figures mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.metrics.family import Family, Floats, Ints
+
+_CHUNK = 2_000_000
+"""Weights held at once, so that a large data file needs no more memory than a small one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A percentile interval.
+
+    Attributes:
+        low: Lower end; None when it is withheld.
+        high: Upper end; None when it is withheld.
+        undefined: Resamples in which the figure is undefined. The interval is that of the others; where the
+            undefined ones are more than the tails that it cuts off, it is withheld.
+    """
+
+    low: float | None
+    high: float | None
+    undefined: int
+
+
+def bootstrap(
+    families: Sequence[Family], strata: Ints, *, resamples: int, seed: int, confidence_level: float
+) -> dict[str, Interval]:
+    """Intervals for every figure of the families, from the same resamples.
+
+    Args:
+        families: Each with contributions of the same posts.
+        strata: `[posts]`, the stratum of each post.
+        resamples: How many to draw.
+        seed: The same seed gives the same intervals.
+        confidence_level: Such as 0.95.
+    """
+    drawn: dict[str, list[Floats]] = {}
+    for weights in _weights(strata, resamples, np.random.default_rng(seed)):
+        for family in families:
+            for metric, measured in family.figures(weights @ family.contributions).items():
+                drawn.setdefault(metric, []).append(measured.value)
+    return {metric: _interval(np.concatenate(values), confidence_level) for metric, values in drawn.items()}
+
+
+def _weights(strata: Ints, resamples: int, random: np.random.Generator) -> Iterator[Floats]:
+    """How often each resample drew each post: `[some of the resamples, posts]` at a time."""
+    members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
+    chunk = max(1, _CHUNK // len(strata))
+    for start in range(0, resamples, chunk):
+        count = min(chunk, resamples - start)
+        weights = np.zeros((count, len(strata)))
+        for member in members:
+            size = len(member)
+            draws = random.integers(size, size=(count, size)) + size * np.arange(count)[:, np.newaxis]
+            weights[:, member] = np.bincount(draws.ravel(), minlength=count * size).reshape(count, size)
+        yield weights
+
+
+def _interval(values: Floats, confidence_level: float) -> Interval:
+    defined = values[~np.isnan(values)]
+    undefined = len(values) - len(defined)
+    if undefined > (1 - confidence_level) * len(values):
+        return Interval(None, None, undefined)
+    tail = (1 - confidence_level) / 2
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return Interval(float(low), float(high), undefined)
