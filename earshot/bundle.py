@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from earshot.calibration import Calibration
@@ -34,18 +35,23 @@ from earshot.predictor import ModelIdentity
 from earshot.taxonomy import Taxonomy
 
 SCHEMA_VERSION: Literal[1] = 1
+DEFAULT = "default"
+"""The name of the embedded bundle wherever a folder may be named."""
+
 MANIFEST = "manifest.json"
 GRAPH = "model.onnx"
 TOKENIZER = "tokenizer.json"
 MODEL_CARD = "model_card.md"
 REQUIRED_FILES = (GRAPH, TOKENIZER, MODEL_CARD)
 
+_FILE_NAME = re.compile(r"\w[\w.-]*")
+
 GOLDEN_TOLERANCE = 0.05
 """Largest difference of a golden score that other processors' arithmetic may make; a wrong file makes far more."""
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class BaseModelInfo(_Frozen):
@@ -185,6 +191,9 @@ class EvaluationSummary(_Frozen):
 class Manifest(_Frozen):
     """What `manifest.json` holds.
 
+    A key that this version does not know is refused rather than ignored, since what it does not know could
+    change predictions; whoever adds a key raises `SCHEMA_VERSION`.
+
     Attributes:
         schema_version: Of the manifest's own layout.
         name: The model's name.
@@ -271,7 +280,7 @@ class Bundle:
         return ModelIdentity(self.manifest.name, self.manifest.version, self.manifest.digest)
 
     @classmethod
-    def load(cls, folder: str | Path = "default") -> Bundle:
+    def load(cls, folder: str | Path = DEFAULT) -> Bundle:
         """Read a bundle and verify every file's hash.
 
         Args:
@@ -279,16 +288,29 @@ class Bundle:
 
         Raises:
             BundleVersionError: The manifest's schema is newer (or other) than this version reads.
-            BundleIntegrityError: A file is missing, superfluous, or not what the manifest says.
+            BundleIntegrityError: A file is missing, superfluous, or not what the manifest says. Hidden files
+                (`.gitattributes`, `.DS_Store`) are passed over.
             BundleError: There is no bundle.
         """
-        path = embedded_bundle() if str(folder) == "default" else Path(folder)
+        embedded = str(folder) == DEFAULT
+        path = embedded_bundle() if embedded else Path(folder)
+        if embedded and not path.is_dir():
+            raise BundleError(f"this installation has no embedded bundle ({path}): name a bundle folder by --model")
         manifest = _read_manifest(path)
         for name in REQUIRED_FILES:
             if name not in manifest.files:
                 raise BundleIntegrityError(f"{path / MANIFEST} lists no {name}: write the bundle again")
         for name, expected in manifest.files.items():
             _verify(path, name, expected)
+        stray = sorted(
+            entry.name
+            for entry in path.iterdir()
+            if entry.name not in (MANIFEST, *manifest.files) and not entry.name.startswith(".")
+        )
+        if stray:
+            raise BundleIntegrityError(
+                f"{path} holds what its {MANIFEST} does not list: {', '.join(stray)}; move it out of the bundle"
+            )
         return cls(path, manifest)
 
     @classmethod
@@ -296,32 +318,31 @@ class Bundle:
         """Write a bundle: all of it, or nothing.
 
         Args:
-            folder: Where to; must not exist, or be a bundle, which is replaced.
+            folder: Where to; must not exist, be empty, or be a bundle, which is replaced. Whoever opens a bundle
+                in the instant of its replacement finds none.
             manifest: Its `files` are filled in here.
             files: Content of each file other than the manifest, or where to copy it from.
 
+        Returns:
+            The bundle, read back and verified.
+
         Raises:
-            BundleError: The folder holds something that is not a bundle.
+            BundleError: The folder holds something that is not a bundle, or what would be written is none.
         """
         check_output(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            for name, content in files.items():
-                if isinstance(content, bytes):
-                    (staging / name).write_bytes(content)
-                else:
-                    shutil.copyfile(content, staging / name)
-            infos = {name: file_info(staging / name) for name in sorted(files)}
-            manifest = manifest.model_copy(update={"files": infos})
-            (staging / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            staging.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
-            staging.rename(folder)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
+        target = folder.resolve()  # through a link, so that the link stays
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True
+        ) as workplace:
+            staging = Path(workplace) / "new"
+            staging.mkdir()
+            try:
+                _fill(staging, manifest, files)
+                manifest = cls.load(staging).manifest
+            except BundleError as error:
+                raise BundleError(f"{folder} is not written, it could not be loaded: {error}") from error
+            _swap(staging, target, Path(workplace) / "old")
         return cls(folder, manifest)
 
     def update_card(self, card: str, evaluation: Sequence[EvaluationSummary]) -> Bundle:
@@ -330,15 +351,15 @@ class Bundle:
         Args:
             card: The new `model_card.md`.
             evaluation: The new evaluation summaries.
+
+        Raises:
+            BundleIntegrityError: A file was changed since the bundle was loaded.
         """
-        content = card.encode()
-        info = FileInfo(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
-        manifest = self.manifest.model_copy(
-            update={"evaluation": tuple(evaluation), "files": self.manifest.files | {MODEL_CARD: info}}
-        )
-        _replace(self.folder / MODEL_CARD, content)
-        _replace(self.folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode())
-        return Bundle(self.folder, manifest)
+        for name, expected in self.manifest.files.items():
+            _verify(self.folder, name, expected)
+        manifest = self.manifest.model_copy(update={"evaluation": tuple(evaluation)})
+        files: dict[str, Path | bytes] = {name: self.folder / name for name in manifest.files}
+        return Bundle.write(self.folder, manifest, files | {MODEL_CARD: card.encode()})
 
     def check_labels(self, categories: tuple[str, ...], urgencies: tuple[str, ...]) -> None:
         """Refuse a graph whose outputs are in another order than the manifest's labels.
@@ -371,7 +392,12 @@ class Bundle:
                 raise BundleIntegrityError(f"{self.folder}: golden post {index} is rejected: {result.detail}")
             given = (*result.scores.values(), *result.urgency_scores.values())
             expected = (*golden.scores, *golden.urgency_scores)
-            difference = max(abs(a - b) for a, b in zip(given, expected, strict=True))
+            if len(given) != len(expected):
+                raise BundleIntegrityError(
+                    f"{self.folder}: golden post {index} has {len(expected)} scores, the model gives {len(given)}"
+                )
+            # In numpy, whose maximum is NaN as soon as one score is: Python's `max` may pass over it.
+            difference = float(np.max(np.abs(np.subtract(given, expected))))
             if not difference <= GOLDEN_TOLERANCE:
                 raise BundleIntegrityError(
                     f"{self.folder}: golden post {index} differs by {difference:.3f} from the manifest "
@@ -391,10 +417,29 @@ def check_output(folder: Path) -> None:
         raise BundleError(f"{folder} is a file: name a folder")
 
 
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+def _fill(folder: Path, manifest: Manifest, files: Mapping[str, Path | bytes]) -> None:
+    for name, content in files.items():
+        _check_name(folder, name)
+        if isinstance(content, bytes):
+            (folder / name).write_bytes(content)
+        else:
+            shutil.copyfile(content, folder / name)
+    infos = {name: file_info(folder / name) for name in sorted(files)}
+    manifest = manifest.model_copy(update={"files": infos})
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _swap(new: Path, folder: Path, old: Path) -> None:
+    """Put `new` in the folder's place and the folder at `old`; put it back when that fails."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
 
 
 def _read_manifest(folder: Path) -> Manifest:
@@ -403,7 +448,7 @@ def _read_manifest(folder: Path) -> Manifest:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BundleError(f"no bundle at {folder}: cannot read {path.name}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleIntegrityError(f"{path} is not JSON: {error}") from error
     schema = content.get("schema_version") if isinstance(content, dict) else None
     if schema != SCHEMA_VERSION:
@@ -415,13 +460,14 @@ def _read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise BundleIntegrityError(f"{path}: unknown key {field}: another version of earshot wrote it") from error
         raise BundleIntegrityError(f"{path}: {field}: {first['msg']}") from error
 
 
 def _verify(folder: Path, name: str, expected: FileInfo) -> None:
+    _check_name(folder, name)
     path = folder / name
-    if Path(name).name != name:
-        raise BundleIntegrityError(f"{folder / MANIFEST} lists {name!r}, which is not a plain file name")
     try:
         found = file_info(path)
     except OSError as error:
@@ -431,3 +477,8 @@ def _verify(folder: Path, name: str, expected: FileInfo) -> None:
             f"{path} was changed: SHA-256 {found.sha256[:12]}… instead of {expected.sha256[:12]}…; "
             "copy the bundle again"
         )
+
+
+def _check_name(folder: Path, name: str) -> None:
+    if not _FILE_NAME.fullmatch(name) or name == MANIFEST:
+        raise BundleIntegrityError(f"{folder / MANIFEST} lists {name!r}, which is not the plain name of another file")

@@ -28,7 +28,7 @@ class Calibration(BaseModel):
         urgency_temperature: Divides urgency logits before the sigmoid.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     category_temperature: float = Field(default=1.0, gt=0)
     secondary_scale: float = Field(default=1.0, gt=0)
@@ -36,11 +36,16 @@ class Calibration(BaseModel):
     urgency_temperature: float = Field(default=1.0, gt=0)
 
     def apply(self, logits: Logits) -> Scores:
-        """Turn logits into probabilities; ranking within each head stays."""
+        """Turn logits into probabilities; ranking within each head stays.
+
+        All arithmetic is float64: in float32, a division can make two different logits equal.
+        """
+        category, secondary = logits.category.astype(np.float64), logits.secondary.astype(np.float64)
+        urgency = None if logits.urgency is None else logits.urgency.astype(np.float64)
         return Scores(
-            category=softmax(logits.category / self.category_temperature),
-            secondary=sigmoid(logits.secondary * self.secondary_scale + self.secondary_shift),
-            urgency=None if logits.urgency is None else ordinal(logits.urgency / self.urgency_temperature),
+            category=softmax(category / self.category_temperature),
+            secondary=sigmoid(secondary * self.secondary_scale + self.secondary_shift),
+            urgency=None if urgency is None else ordinal(urgency / self.urgency_temperature),
         )
 
 

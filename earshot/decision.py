@@ -26,7 +26,7 @@ class Thresholds(BaseModel):
         min_secondary: From this probability on, a category is secondary.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     min_confidence: float = Field(default=0.5, ge=0, le=1)
     min_margin: float = Field(default=0.1, ge=0, le=1)

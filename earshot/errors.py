@@ -7,6 +7,7 @@ EarshotError
 ├── BundleError          a bundle folder that must not be served
 │   ├── BundleIntegrityError   missing file, wrong hash, wrong label order, wrong golden prediction
 │   └── BundleVersionError     a manifest schema that this version does not read
+├── JournalError         the kept results of an interrupted run belong to another one
 ├── SessionError         onnxruntime did not give what was asked for
 └── MissingExtraError    an optional part is not installed
 ```
@@ -61,6 +62,10 @@ class DataError(EarshotError):
         if more > 0:
             shown += f"; and {more} more"
         super().__init__(f"{message}: {shown}" if shown else message)
+
+
+class JournalError(EarshotError):
+    """The kept results of an interrupted run belong to another input, model or version."""
 
 
 class BundleError(EarshotError):

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
-from earshot.bundle import Bundle
+from earshot.bundle import DEFAULT, Bundle
 from earshot.decision import decide
 from earshot.normalization import normalize
 from earshot.post import Post, Prediction, Rejection, Result
@@ -43,11 +44,15 @@ class Pipeline:
             max_characters=manifest.limits.max_characters,
         )
         self.session = OnnxSession(bundle.graph_path, threads=threads)
-        bundle.check_labels(*self.session.labels())
-        bundle.check_golden(self.predict([Post(golden.text) for golden in manifest.golden]))
+        try:
+            bundle.check_labels(*self.session.labels())
+            bundle.check_golden(self.predict([Post(golden.text) for golden in manifest.golden]))
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
-    def load(cls, folder: str | Path = "default", *, threads: int | None = None) -> Pipeline:
+    def load(cls, folder: str | Path = DEFAULT, *, threads: int | None = None) -> Pipeline:
         """Load and verify a bundle folder, or the embedded one by the name `default`."""
         return cls(Bundle.load(folder), threads=threads)
 
@@ -63,9 +68,12 @@ class Pipeline:
         """
         manifest = self.bundle.manifest
         # What lies far beyond the characters that are read is not even cleaned: that bounds a huge post's cost.
-        reach = 2 * manifest.limits.max_characters
-        texts = [normalize(post.text[:reach]) for post in posts]
-        screenings = [screen(text, manifest.limits.languages) for text in texts]
+        # White space around a post is no part of it, so that it neither fills the reach nor counts as cut off.
+        limit = manifest.limits.max_characters
+        reach = 2 * limit
+        given = [post.text.strip() for post in posts]
+        texts = [normalize(text[:reach]) for text in given]
+        screenings = [screen(text[:limit], manifest.limits.languages) for text in texts]
         judged = [index for index, screening in enumerate(screenings) if not screening.blank]
         results: list[Result] = [_blank(post) for post in posts]
         if not judged:
@@ -73,7 +81,7 @@ class Pipeline:
         encodings = self._tokenizer.encode([texts[index] for index in judged])
         scores = manifest.calibration.apply(self.session.run([encoding.ids for encoding in encodings]))
         for row, (index, encoding) in enumerate(zip(judged, encodings, strict=True)):
-            if len(posts[index].text) > reach:
+            if len(given[index]) > reach:
                 encoding = replace(encoding, truncated=True)
             results[index] = decide(
                 posts[index],
@@ -98,8 +106,14 @@ class Pipeline:
         return result
 
     def close(self) -> None:
-        """Free the session's threads."""
+        """Free the session's threads; a pipeline that was closed is not used again."""
         self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _blank(post: Post) -> Rejection:

@@ -1,173 +1,28 @@
-"""Rows of posts in JSONL, CSV and Parquet files, read with every unusable row named. Knows nothing of models."""
+"""Labelled posts from a data file, every row checked against the taxonomy. Knows nothing of models."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from earshot.errors import DataError, MissingExtraError, RowProblem
+from earshot.errors import DataError, RowProblem
+from earshot.tables import FORMATS, Row, Table, format_of, read_table, require_columns, sha256_of, unusable_rows
 from earshot.taxonomy import Taxonomy
 
-Row = dict[str, Any]
-FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
-
-
-def format_of(path: Path) -> str:
-    """The format of a file, by its ending.
-
-    Raises:
-        DataError: The ending is not one of `FORMATS`.
-    """
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        raise DataError(f"{path}: unknown ending '{path.suffix}', expected one of {', '.join(FORMATS)}") from None
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a whole file, hexadecimal.
-
-    Raises:
-        DataError: The file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The readable rows of one file.
-
-    Attributes:
-        name: What to call the file in messages.
-        rows: `(row number, row)` of each readable row; row numbers as in `RowProblem`.
-        problems: The unreadable ones.
-        columns: Column names, in order of appearance.
-    """
-
-    name: str
-    rows: list[tuple[int, Row]]
-    problems: list[RowProblem]
-    columns: tuple[str, ...]
-
-
-def read_table(source: Path | BinaryIO, *, columns: Mapping[str, str] | None = None, kind: str | None = None) -> Table:
-    """Read a file of rows.
-
-    Args:
-        source: A file, or a binary stream such as standard input.
-        columns: Our name to the file's own name, such as `{"text": "body"}`.
-        kind: `jsonl`, `csv` or `parquet`; by default told by the file's ending, JSONL for a stream.
-
-    Raises:
-        DataError: The file cannot be read at all, or a renamed column is missing.
-        MissingExtraError: Parquet without pyarrow.
-    """
-    name = str(source) if isinstance(source, Path) else "standard input"
-    try:
-        content = source.read_bytes() if isinstance(source, Path) else source.read()
-    except OSError as error:
-        raise DataError(f"cannot read {name}: {error.strerror}") from error
-    kind = kind or (format_of(source) if isinstance(source, Path) else "jsonl")
-    rows: list[tuple[int, Row]] = []
-    problems: list[RowProblem] = []
-    readers = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet}
-    for number, row in readers[kind](content, name):
-        if isinstance(row, str):
-            problems.append(RowProblem(number, None, row))
-        else:
-            rows.append((number, row))
-    found = tuple(dict.fromkeys(column for _, row in rows for column in row))
-    for ours, theirs in (columns or {}).items():
-        if rows and theirs not in found:
-            raise DataError(f"{name} has no column '{theirs}' (asked for as '{ours}'); it has {_list(found)}")
-    if columns:
-        rows = [(number, _rename(row, columns)) for number, row in rows]
-        found = tuple(dict.fromkeys(column for _, row in rows for column in row))
-    return Table(name, rows, problems, found)
-
-
-def require_columns(table: Table, names: Iterable[str]) -> None:
-    """Refuse a table that lacks a column.
-
-    Raises:
-        DataError: It does; the message names the columns that it has.
-    """
-    for name in names:
-        if table.rows and name not in table.columns:
-            raise DataError(
-                f"{table.name} has no column '{name}'; it has {_list(table.columns)}. "
-                f"If it is called otherwise: --column {name}=ITS_NAME"
-            )
-
-
-def _list(columns: Iterable[str]) -> str:
-    return ", ".join(f"'{column}'" for column in columns) or "none"
-
-
-def _rename(row: Row, columns: Mapping[str, str]) -> Row:
-    ours = {theirs: name for name, theirs in columns.items()}
-    kept = {name: value for name, value in row.items() if name not in columns}
-    return {ours.get(name, name): value for name, value in kept.items()}
-
-
-def _read_jsonl(content: bytes, _name: str) -> Iterator[tuple[int, Row | str]]:
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-        except UnicodeDecodeError as error:
-            yield number, f"not UTF-8 at byte {error.start}"
-        except ValueError as error:
-            yield number, f"not JSON: {error}"
-        else:
-            yield number, row if isinstance(row, dict) else "not a JSON object"
-
-
-def _read_csv(content: bytes, name: str) -> Iterator[tuple[int, Row | str]]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{name} is not UTF-8 at byte {error.start}: save it as UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    number = 0
-    try:
-        header = next(reader, [])
-        if len(set(header)) < len(header):
-            raise DataError(f"{name}: a column name stands twice in the header: {_list(header)}")
-        for number, cells in enumerate(reader, start=1):
-            if not cells:
-                continue
-            if len(cells) == len(header):
-                yield number, dict(zip(header, cells, strict=True))
-            else:
-                yield number, f"{len(cells)} cells where the header has {len(header)}"
-    except csv.Error as error:
-        # After a broken quote nothing that follows can be told apart any more.
-        yield number + 1, f"not CSV from here on: {error}"
-
-
-def _read_parquet(content: bytes, name: str) -> Iterator[tuple[int, Row | str]]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError("Reading Parquet", "parquet") from error
-    try:
-        table = pyarrow.parquet.read_table(io.BytesIO(content))
-    except pyarrow.ArrowException as error:
-        raise DataError(f"{name} is not Parquet: {error}") from error
-    yield from enumerate(table.to_pylist(), start=1)
+__all__ = [
+    "FORMATS",
+    "LabelledData",
+    "LabelledPost",
+    "Row",
+    "Table",
+    "format_of",
+    "read_labelled",
+    "read_table",
+    "require_columns",
+    "sha256_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,14 +94,10 @@ def read_labelled(
             posts.append(_labelled_post(number, row, taxonomy))
     problems.sort(key=lambda problem: problem.row)
     if problems and not skip_bad_rows:
-        count = len({problem.row for problem in problems})
-        raise DataError(
-            f"{path}: {count} unusable row(s) (correct them, or go on without them by --skip-bad-rows)",
-            problems,
-        )
+        raise unusable_rows(str(path), problems)
     if not posts:
         raise DataError(f"{path} holds no usable row", problems)
-    return LabelledData(path, sha256_of(path), posts, problems)
+    return LabelledData(path, table.sha256, posts, problems)
 
 
 def _secondary(value: object) -> list[str] | None:

@@ -6,15 +6,25 @@ Knows nothing of scores; `decision` turns what is found into review reasons.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from earshot.post import ReviewReason
 
-_HANDLE_OR_HOST = re.compile(r"[@#]\w+|\b(?:[\w-]+\.)+[a-z]{2,}\b", re.IGNORECASE)
+# One scan over maximal runs, each judged by itself: a pattern that searches for hosts from every
+# position takes quadratic time on `a.a.a.…`.
+_RUN = re.compile(r"[\w@.-]+")
+_HOST = re.compile(r"(?:[\w-]+\.)+[a-zA-Z]{2,}")
 _WORD = re.compile(r"\w+")
 _MIN_WORDS = 2
-# Languages written in Latin letters, as far as the shipped models may ever list them.
-_LATIN_LANGUAGES = frozenset({"en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "pl", "cs", "tr"})
+_UNSEEN = " \u200d\ufe0e\ufe0f"
+"""What `normalize` leaves but nobody sees when it stands alone: the joiner and variation selectors of emoji."""
+
+_LATIN_LANGUAGES = frozenset(  # as one string, because the formatter gives each item of a list a line
+    "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it lt lv ms mt nb nl nn no pl pt ro sk sl sq sv sw "  # noqa: SIM905
+    "tl tr vi".split()
+)
+"""Languages written in Latin letters; of a model for any other language nothing is claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +40,41 @@ class Screening:
     reasons: tuple[ReviewReason, ...] = ()
 
 
-def _is_latin(letter: str) -> bool:
-    code = ord(letter)
-    return code < 0x0250 or 0x1E00 <= code < 0x1F00
-
-
 def screen(text: str, languages: tuple[str, ...]) -> Screening:
     """Look at a normalized text.
 
-    `empty` means that nothing but handles, hashtags, links, punctuation or emoji is left; `too_short` that a single
-    word is. `unsupported_language` is claimed only by script so far: when most letters are not Latin and
-    all languages of the model are written in Latin letters.
+    `empty` means that nothing but handles, links, punctuation or emoji is left; `too_short` that a single word is.
+    Hashtags count as words, because people write them as such ("#refund #now"). `unsupported_language` is claimed
+    by script: when most letters are not Latin and all languages of the model are written in Latin letters.
 
     Args:
         text: The normalized text.
         languages: ISO 639-1 codes that the model was trained on.
     """
-    if not text:
+    if not text.strip(_UNSEEN):
         return Screening(blank=True)
-    words = _WORD.findall(_HANDLE_OR_HOST.sub(" ", text))
-    letters = [character for word in words for character in word if character.isalpha()]
-    foreign = sum(not _is_latin(letter) for letter in letters)
-    if languages and _LATIN_LANGUAGES.issuperset(languages) and foreign * 2 > len(letters):
+    words = list(_words(text))
+    if _LATIN_LANGUAGES.issuperset(languages) and languages and _is_mostly_foreign(words):
         return Screening(blank=False, reasons=("unsupported_language",))
-    if not any(character.isalnum() for word in words for character in word):
+    if not words:
         return Screening(blank=False, reasons=("empty",))
     if len(words) < _MIN_WORDS:
         return Screening(blank=False, reasons=("too_short",))
     return Screening(blank=False)
+
+
+def _words(text: str) -> Iterator[str]:
+    """The words, without handles, mail addresses and hosts."""
+    for run in _RUN.findall(text):
+        if "@" not in run and not _HOST.fullmatch(run.strip(".-")):
+            yield from (word for word in _WORD.findall(run) if any(map(str.isalnum, word)))
+
+
+def _is_mostly_foreign(words: list[str]) -> bool:
+    letters = [letter for word in words for letter in word if letter.isalpha()]
+    return 2 * sum(not _is_latin(letter) for letter in letters) > len(letters)
+
+
+def _is_latin(letter: str) -> bool:
+    code = ord(letter)
+    return code < 0x0250 or 0x1E00 <= code < 0x1F00

@@ -78,6 +78,7 @@ class OnnxSession:
         missing = {CATEGORY_LOGITS, SECONDARY_LOGITS} - set(self._outputs)
         if missing or "input_ids" not in inputs:
             raise SessionError(f"{graph} is not an Earshot graph: it lacks {sorted(missing) or ['input_ids']}")
+        self._graph = graph
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -85,10 +86,28 @@ class OnnxSession:
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def labels(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The categories and urgencies, in the order in which the graph itself says that it puts them out."""
-        metadata = self.metadata
-        categories, urgencies = (json.loads(metadata.get(key, "[]")) for key in (CATEGORIES_KEY, URGENCIES_KEY))
-        return tuple(categories), tuple(urgencies)
+        """The categories and urgencies, in the order in which the graph itself says that it puts them out.
+
+        Raises:
+            SessionError: The graph's metadata holds something else than lists of names, or not one for each output.
+        """
+        categories, urgencies = self._names(CATEGORIES_KEY), self._names(URGENCIES_KEY)
+        said = {CATEGORY_LOGITS: len(categories), SECONDARY_LOGITS: len(categories)}
+        if urgencies:
+            said[URGENCY_LOGITS] = len(urgencies) - 1
+        widths = {node.name: node.shape[-1] for node in self._session.get_outputs()}
+        if widths != said:
+            raise SessionError(f"{self._graph} puts out {widths} although its metadata names labels for {said}")
+        return categories, urgencies
+
+    def _names(self, key: str) -> tuple[str, ...]:
+        try:
+            names = json.loads(self.metadata.get(key, "[]"))
+        except ValueError as error:
+            raise SessionError(f"{self._graph}: its metadata '{key}' is not JSON: {error}") from error
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise SessionError(f"{self._graph}: its metadata '{key}' is not a list of names")
+        return tuple(names)
 
     def run(self, ids: Sequence[npt.NDArray[np.int64]]) -> Logits:
         """Run posts, each by itself.
@@ -98,6 +117,9 @@ class OnnxSession:
 
         Returns:
             The logits, rows in the order of the posts.
+
+        Raises:
+            SessionError: onnxruntime cannot run the graph on them, such as when an id is not in its vocabulary.
         """
         rows = list(self._pool.map(self._run_one, ids)) if len(ids) > 1 else [self._run_one(ids[0])]
         by_name = {
@@ -113,7 +135,10 @@ class OnnxSession:
         feed = {"input_ids": ids[np.newaxis]}
         if self._wants_mask:
             feed["attention_mask"] = np.ones_like(feed["input_ids"])
-        outputs: list[Float] = self._session.run(None, feed)
+        try:
+            outputs: list[Float] = self._session.run(None, feed)
+        except Exception as error:  # onnxruntime's own exceptions share no public base
+            raise SessionError(f"onnxruntime cannot run {self._graph}: {error}") from error
         return outputs
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -16,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from earshot.errors import TaxonomyError
 
-Label = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s;][^;\n\r]*$")]
-"""A label's name; never with `;`, which separates secondary labels in a CSV cell."""
+Label = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s;]([^;\n\r]*[^\s;])?$")]
+"""A label's name; never with `;`, which separates secondary labels in a CSV cell, nor with white space around it."""
 
 
 class Category(BaseModel):
@@ -83,17 +82,17 @@ class Taxonomy(BaseModel):
             raise ValueError(f"out_of_scope '{self.out_of_scope}' is not among the categories")
         return self
 
-    @cached_property
+    @property
     def category_names(self) -> tuple[str, ...]:
         """The categories' names, in the order of the model's outputs."""
         return tuple(category.name for category in self.categories)
 
-    @cached_property
+    @property
     def urgency_names(self) -> tuple[str, ...]:
         """The urgencies' names, from lowest to highest."""
         return tuple(urgency.name for urgency in self.urgencies)
 
-    @cached_property
+    @property
     def routes(self) -> dict[str, str | None]:
         """The owning department of each category."""
         return {category.name: category.route for category in self.categories}

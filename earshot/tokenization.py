@@ -47,6 +47,8 @@ class Tokenizer:
         self._raw = RawTokenizer.from_str(definition)
         self._raw.no_padding()
         self._raw.enable_truncation(max_length=max_tokens)
+        # Whoever types "[SEP]" or "[PAD]" gets its letters, not the special token.
+        self._raw.encode_special_tokens = True
 
     @classmethod
     def load(cls, path: Path, *, max_tokens: int, max_characters: int) -> Tokenizer:
