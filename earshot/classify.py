@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import chain
@@ -105,7 +105,7 @@ def classify(
     bundle = Bundle.load(model)
     if output is None:
         with Pipeline(bundle) as predictor:
-            tally = Job(table, text_column, predictor).print(click.get_binary_stream("stdout"), output_kind)
+            tally = Job(table, text_column, predictor).print(sys.stdout.buffer, output_kind)
         if tally.errors and not isinstance(source, tuple):
             click.echo(f"earshot: {tally}", err=True)
         return
@@ -131,7 +131,7 @@ def classify(
             err=True,
         )
         context.exit(_INTERRUPTED)
-    click.echo(f"earshot: {tally} → {output}", err=True)
+    click.echo(f"earshot: {tally}, written to {output}", err=True)
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class Tally:
 
     def __str__(self) -> str:
         rows = f"{self.rows} row{'' if self.rows == 1 else 's'}"
-        return f"{rows}, {self.errors} of them with an error (see the column 'error')" if self.errors else rows
+        return f"{rows}, {self.errors} of them with something in the column 'error'" if self.errors else rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +283,7 @@ def _no_text(value: object, column: str) -> Rejection:
     if value is None:
         return Rejection(None, "no-text", "The post has no text", f"The row has nothing in the column '{column}'.")
     kind = type(value).__name__
-    return Rejection(None, "no-text", "The post is no text", f"The column '{column}' holds a {kind}, not a string.")
+    return Rejection(None, "no-text", "The post is no text", f"The column '{column}' holds {kind}, not a string.")
 
 
 def _is_file(text: str) -> bool:
@@ -298,7 +298,7 @@ def _source(inputs: tuple[str, ...], input_kind: str | None, column: str | None)
     if not inputs:
         raise click.UsageError("nothing to classify: give texts, a file, or '-' for standard input")
     if inputs == (_STANDARD_STREAM,):
-        return click.get_binary_stream("stdin")
+        return sys.stdin.buffer
     if len(inputs) == 1 and _is_file(inputs[0]):
         return Path(inputs[0])
     files = [text for text in inputs if Path(text).suffix.lower() in FORMATS and not set(text) & set(" \n\t")]

@@ -16,7 +16,8 @@ from typing import Any, Literal
 from earshot.errors import DataError, MissingExtraError
 
 ArrowTable = Any
-_ArrowArray = _ArrowType = Any
+_ArrowArray = Any
+_ArrowType = Any
 ColumnType = Literal["string", "number", "flag", "strings"] | tuple[str, ...]
 """Of one added column: a text, a number, true or false, a list of texts, or a number under each of these names."""
 

@@ -6,7 +6,7 @@ Synchronous and free of transport; the service runs the same stages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -15,10 +15,25 @@ from earshot.decision import decide
 from earshot.normalization import normalize
 from earshot.post import Post, Prediction, Rejection, Result
 from earshot.predictor import ModelIdentity
-from earshot.screening import screen
+from earshot.screening import Screening, screen
 from earshot.session import OnnxSession
 from earshot.taxonomy import Taxonomy
-from earshot.tokenization import Tokenizer
+from earshot.tokenization import Encoding, Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A post on its way, between text and network.
+
+    Attributes:
+        post: The post as it was given.
+        screening: What was seen without the model.
+        encoding: Its tokens.
+    """
+
+    post: Post
+    screening: Screening
+    encoding: Encoding
 
 
 class Pipeline:
@@ -66,27 +81,39 @@ class Pipeline:
             One result per post, in order: a prediction, or a rejection where there is nothing to judge.
             A post's scores don't depend on the other posts.
         """
-        manifest = self.bundle.manifest
+        return self.judge(self.prepare(posts))
+
+    def prepare(self, posts: Sequence[Post]) -> list[Prepared]:
+        """The first half of `predict`: all that happens to the text, up to its tokens."""
+        limits = self.bundle.manifest.limits
         # What lies far beyond the characters that are read is not even cleaned: that bounds a huge post's cost.
         # White space around a post is no part of it, so that it neither fills the reach nor counts as cut off.
-        limit = manifest.limits.max_characters
-        reach = 2 * limit
+        reach = 2 * limits.max_characters
         given = [post.text.strip() for post in posts]
         texts = [normalize(text[:reach]) for text in given]
-        screenings = [screen(text[:limit], manifest.limits.languages) for text in texts]
-        judged = [index for index, screening in enumerate(screenings) if not screening.blank]
-        results: list[Result] = [_blank(post) for post in posts]
+        return [
+            Prepared(
+                post,
+                screen(text[: limits.max_characters], limits.languages),
+                replace(encoding, truncated=encoding.truncated or len(written) > reach),
+            )
+            for post, written, text, encoding in zip(posts, given, texts, self._tokenizer.encode(texts), strict=True)
+        ]
+
+    def judge(self, prepared: Sequence[Prepared]) -> list[Result]:
+        """The second half of `predict`: the network, calibration and decision."""
+        results: list[Result] = [_blank(item.post) for item in prepared]
+        judged = [index for index, item in enumerate(prepared) if not item.screening.blank]
         if not judged:
             return results
-        encodings = self._tokenizer.encode([texts[index] for index in judged])
-        scores = manifest.calibration.apply(self.session.run([encoding.ids for encoding in encodings]))
-        for row, (index, encoding) in enumerate(zip(judged, encodings, strict=True)):
-            if len(given[index]) > reach:
-                encoding = replace(encoding, truncated=True)
+        manifest = self.bundle.manifest
+        scores = manifest.calibration.apply(self.session.run([prepared[index].encoding.ids for index in judged]))
+        for row, index in enumerate(judged):
+            item = prepared[index]
             results[index] = decide(
-                posts[index],
-                encoding,
-                screenings[index],
+                item.post,
+                item.encoding,
+                item.screening,
                 scores,
                 row,
                 taxonomy=self.taxonomy,
