@@ -7,6 +7,7 @@ the copies of a post, and the templates of a bot, lie on one side of the split t
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from datasketch import MinHash, MinHashLSH
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
+
+from earshot.errors import DataError
 
 _WORD = re.compile(r"\w+")
 _PERMUTATIONS = 64
@@ -67,7 +70,19 @@ def validation_rows(
         groups: `[posts]`, the near-duplicate group of each.
         fraction: Share of the posts, approximately.
         seed: Of the choice.
+
+    Raises:
+        DataError: The posts are so few, or so alike, that nothing can be held back.
     """
-    folds = StratifiedGroupKFold(n_splits=max(2, round(1 / fraction)), shuffle=True, random_state=seed)
-    _, validation = next(folds.split(np.zeros(len(category)), category, groups))
+    count, largest = len(np.unique(groups)), int(np.bincount(category).max())
+    splits = min(max(2, round(1 / fraction)), count, largest)
+    if splits < 2:
+        raise DataError(
+            f"{len(category)} posts in {count} group(s) of near-duplicates: too few, or too alike, to hold some back "
+            "for validation; add other posts"
+        )
+    folds = StratifiedGroupKFold(n_splits=splits, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a rare category may well be missing from the split
+        _, validation = next(folds.split(np.zeros(len(category)), category, groups))
     return np.asarray(validation, np.int64)

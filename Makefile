@@ -1,0 +1,67 @@
+# Every target sets up what it needs: a virtual environment in .venv, from constraints.txt.
+PYTHON ?= python3
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := $(VENV)/bin
+SETUP := pyproject.toml constraints.txt
+
+.PHONY: help serve test check lint types imports spelling format docs model baseline clean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+serve: $(VENV)/.service  ## Serve the embedded model on http://127.0.0.1:8000
+	$(BIN)/earshot serve --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.dev  ## Run the tests
+	$(BIN)/pytest
+
+check: lint types imports spelling  ## Lint (Python and Dockerfile), types, import rules, spelling
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/hadolint Dockerfile
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+spelling: $(VENV)/.dev
+	$(BIN)/codespell
+
+format: $(VENV)/.dev  ## Format the code and sort imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev  ## Regenerate docs/openapi.json and docs/configuration.md
+	$(BIN)/python -m service.reference
+
+EARSHOT_DATA ?= ../shared/data
+model: $(VENV)/.dev  ## Train the embedded model again (about an hour on 2 cores; interrupted, it resumes)
+	$(BIN)/earshot train --config training/recipes/default.toml --data $(EARSHOT_DATA)/posts/train.jsonl \
+	  --data data/authored.jsonl --output earshot/models/default --resume
+
+baseline: $(VENV)/.dev  ## Train the TF-IDF baseline on the same data
+	$(BIN)/earshot train --config training/recipes/baseline.toml --data $(EARSHOT_DATA)/posts/train.jsonl \
+	  --data data/authored.jsonl --output runs/baseline
+
+clean:  ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Earshot needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# The service alone installs in seconds, without torch, transformers or mlflow.
+$(VENV)/.service: $(SETUP) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[service]'
+	@touch $@
+
+$(VENV)/.dev: $(SETUP) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.service

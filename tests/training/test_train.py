@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from earshot.__main__ import main
+from earshot.bundle import Bundle
+from earshot.pipeline import Pipeline
+from earshot.post import Post, Prediction
+from earshot.session import Logits
+from earshot.taxonomy import Taxonomy
+from earshot.tokenization import Tokenizer
+from training.base_model import load_base_model
+from training.checkpoint import Checkpoints, Progress
+from training.config import ConfigError, TrainingConfig
+from training.dataset import Dataset, load_dataset
+from training.export_onnx import ParityError, check_export, quantization_figures
+from training.fit_encoder import EncoderFit, TrainingInterrupted
+
+
+def _train(folder: Path, *arguments: str) -> int:
+    """Run `earshot train` in a folder, and give its exit code."""
+    with pytest.raises(SystemExit) as exit_:
+        main(
+            [
+                "train",
+                *("--output", str(folder / "bundle")),
+                *("--tracking-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+                *arguments,
+            ]
+        )
+    return int(exit_.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_encoder: Path, authored_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which `earshot train` fine-tuned the tiny encoder."""
+    folder = tmp_path_factory.mktemp("trained")
+    here = Path.cwd()
+    os.chdir(folder)  # MLflow puts its artifacts there
+    try:
+        code = _train(
+            folder,
+            *("--data", str(authored_file)),
+            *("--base-model", str(tiny_encoder)),
+            *("--set", "model.max_tokens=64"),
+            *("--set", "optimization.epochs=2"),
+            *("--set", "optimization.learning_rate=0.003"),
+        )
+    finally:
+        os.chdir(here)
+    assert code == 0
+    return folder
+
+
+def test_the_bundle_serves_what_it_was_trained_on(trained: Path) -> None:
+    pipeline = Pipeline.load(trained / "bundle")
+    (result,) = pipeline.predict([Post("You charged me twice, I want my refund", id="a")])
+    pipeline.close()
+    assert isinstance(result, Prediction)
+    assert tuple(result.scores) == Taxonomy.default().category_names
+    assert sum(result.scores.values()) == pytest.approx(1)
+    assert sum(result.urgency_scores.values()) == pytest.approx(1)
+
+
+def test_the_manifest_says_where_the_bundle_came_from(trained: Path, authored_file: Path) -> None:
+    manifest = Bundle.load(trained / "bundle").manifest
+    (source,) = manifest.training.data
+    assert (source.name, source.rows, source.licences) == (authored_file.name, 320, {"project": 320})
+    assert manifest.precision == "int8-dynamic"
+    assert manifest.training.parity["export_probability_change_max"] <= 1e-4
+    assert {"macro_f1", "urgency_kappa", "n"} <= set(manifest.training.validation)
+    assert len(manifest.golden) == 12
+    assert manifest.training.config["optimization"]["epochs"] == 2
+
+
+def test_nothing_but_the_bundle_and_the_run_is_left_behind(trained: Path) -> None:
+    assert sorted(path.name for path in trained.iterdir()) == ["bundle", "mlflow.db", "mlruns"]
+    assert sorted(path.name for path in (trained / "bundle").iterdir()) == [
+        "manifest.json",
+        "model.onnx",
+        "model_card.md",
+        "tokenizer.json",
+    ]
+
+
+def test_the_run_stands_in_mlflow(trained: Path) -> None:
+    with sqlite3.connect(trained / "mlflow.db") as database:
+        runs = database.execute("select status from runs").fetchall()
+        parameters = dict(database.execute("select key, value from params").fetchall())
+        metrics = {key for (key,) in database.execute("select key from metrics").fetchall()}
+        steps = database.execute("select count(*) from metrics where key = 'validation/macro_f1'").fetchone()
+        tags = dict(database.execute("select key, value from tags").fetchall())
+    database.close()
+    assert runs == [("FINISHED",)]
+    assert parameters["optimization.epochs"] == "2"
+    assert {"validation/train_loss", "bundle/macro_f1", "bundle/int8_category_flips"} <= metrics
+    assert steps == (2,)
+    assert tags["bundle.digest"] == Bundle.load(trained / "bundle").manifest.digest
+    assert list(trained.glob("mlruns/**/bundle/model.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"text": "hi", "category": "leek"}', "row 2, column 'category': unknown category 'leek'"),
+        ('{"text": "hi", "category": ', "row 2: not JSON"),
+        ('{"text": " ", "category": "none"}', "row 2, column 'text': empty"),
+        ('{"text": "hi", "category": "none", "urgency": "asap"}', "row 2, column 'urgency'"),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_is_written(
+    line: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "posts.jsonl"
+    data.write_text('{"text": "ho", "category": "none"}\n' + line + "\n")
+    assert _train(tmp_path, "--data", str(data)) == 2
+    error = capsys.readouterr().err.strip()
+    assert said in error
+    assert "\n" not in error
+    assert [path.name for path in tmp_path.iterdir()] == ["posts.jsonl"]
+
+
+def test_a_wrong_column_is_named_with_the_columns_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "posts.csv"
+    data.write_text("body,category\nhello,none\n")
+    assert _train(tmp_path, "--data", str(data)) == 2
+    error = capsys.readouterr().err
+    assert "no column 'text'" in error
+    assert "'body', 'category'" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["posts.csv"]
+
+
+def test_the_baseline_trains_on_another_taxonomy_without_urgencies(tmp_path: Path) -> None:
+    taxonomy = tmp_path / "taxonomy.toml"
+    taxonomy.write_text(
+        'name = "weather"\n[[categories]]\nname = "rain"\nexamples = ["wet again"]\n[[categories]]\nname = "sun"\n'
+    )
+    data = tmp_path / "posts.csv"
+    words = {"rain": ["wet", "puddle", "umbrella", "grey"], "sun": ["hot", "bright", "beach", "ice"]}
+    rows = [f"{' '.join(order)} day,{label}" for label in words for order in itertools.permutations(words[label])]
+    data.write_text("body,label\n" + "\n".join(rows) + "\n")
+    here = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        code = _train(
+            tmp_path,
+            *("--data", str(data), "--taxonomy", str(taxonomy)),
+            *("--column", "text=body", "--column", "category=label"),
+            *("--set", "model.architecture=tfidf"),
+        )
+    finally:
+        os.chdir(here)
+    assert code == 0
+    pipeline = Pipeline.load(tmp_path / "bundle")
+    prediction = pipeline.classify("an umbrella for a wet day")
+    pipeline.close()
+    assert (prediction.category, prediction.urgency, prediction.urgency_scores) == ("rain", None, {})
+
+
+def test_a_folder_that_is_no_bundle_is_not_overwritten(tmp_path: Path, authored_file: Path) -> None:
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "thesis.txt").write_text("years of work")
+    assert _train(tmp_path, "--data", str(authored_file)) == 2
+    assert (tmp_path / "bundle" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_difference_between_network_and_graph_is_refused() -> None:
+    network = Logits(np.zeros((3, 6), np.float32), np.zeros((3, 6), np.float32), np.zeros((3, 3), np.float32))
+    moved = network.category.copy()
+    moved[1, 2] = 0.01
+    assert check_export(network, network) == 0
+    with pytest.raises(ParityError, match="no bundle was written"):
+        check_export(network, Logits(moved, network.secondary, network.urgency))
+    with pytest.raises(ParityError):
+        check_export(network, Logits(np.full_like(moved, np.nan), network.secondary, network.urgency))
+
+
+def test_quantization_figures_count_flipped_categories() -> None:
+    one = Logits(np.array([[1, 0], [1, 0]], np.float32), np.zeros((2, 2), np.float32), None)
+    other = Logits(np.array([[1, 0], [0, 1]], np.float32), np.zeros((2, 2), np.float32), None)
+    assert quantization_figures(one, other)["int8_category_flips"] == 0.5
+
+
+def test_an_unknown_base_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ConfigError, match="absent"):
+        load_base_model(str(tmp_path / "absent"), 64)
+
+
+def test_more_tokens_than_the_encoder_reads_are_refused(tiny_encoder: Path) -> None:
+    with pytest.raises(ConfigError, match="reads 128 tokens"):
+        load_base_model(str(tiny_encoder), 256)
+
+
+# Resuming
+
+
+class _Halves:
+    """A tiny training that can be run in one go, or stopped and resumed."""
+
+    def __init__(self, encoder: Path, data: Path, folder: Path) -> None:
+        self.encoder, self.folder = encoder, folder
+        taxonomy = Taxonomy.default()
+        dataset, _ = load_dataset([data], taxonomy)
+        rows = np.arange(len(dataset))
+        self.train, self.validation = dataset.take(rows[:96]), dataset.take(rows[200:240])
+        self.config = TrainingConfig.model_validate(
+            {"model": {"max_tokens": 64}, "optimization": {"epochs": 2, "batch_size": 16, "checkpoint_steps": 2}}
+        )
+
+    def run(self, name: str, *, resume: bool = False, stop_after_epoch: int | None = None) -> dict[str, Any]:
+        base = load_base_model(str(self.encoder), 64)
+        fit = EncoderFit(base, Tokenizer(base.tokenizer, max_tokens=64, max_characters=4000), self.config, 6, 4)
+
+        def on_epoch_end(epoch: int, _figures: dict[str, float]) -> None:
+            if epoch == stop_after_epoch:
+                os.kill(os.getpid(), signal.SIGINT)  # is answered after the next step
+
+        fit.run(
+            self.train,
+            self.validation,
+            Checkpoints(self.folder / name),
+            Progress("same"),
+            resume=resume,
+            on_epoch_end=on_epoch_end,
+        )
+        return fit.model.state_dict()
+
+
+def test_a_training_stopped_and_resumed_ends_with_the_same_weights(
+    tiny_encoder: Path, authored_file: Path, tmp_path: Path
+) -> None:
+    halves = _Halves(tiny_encoder, authored_file, tmp_path)
+    whole = halves.run("whole")
+    with pytest.raises(TrainingInterrupted, match="--resume"):
+        halves.run("halves", stop_after_epoch=0)
+    resumed = halves.run("halves", resume=True)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_checkpoint_of_another_training_is_refused(tiny_encoder: Path, authored_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle.training"
+    folder.mkdir()
+    (folder / "last.pt").write_bytes(b"anything")
+    assert _train(tmp_path, "--data", str(authored_file), "--base-model", str(tiny_encoder)) == 2
+
+
+def test_the_committed_posts_are_valid_training_data() -> None:
+    path = Path(__file__).parents[2] / "data" / "authored.jsonl"
+    dataset, (source,) = load_dataset([path], Taxonomy.default())
+    assert source.licences == {"project": len(dataset)}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert {row["source"] for row in rows} == {"authored"}
+
+
+def test_taking_rows_keeps_texts_and_labels_together() -> None:
+    data = Dataset(["a", "b"], np.array([0, 1]), np.eye(2, dtype=np.float32), np.array([1, 0]), np.array([False, True]))
+    taken = data.take(np.array([1]))
+    assert (taken.texts, taken.category.tolist(), taken.ambiguous.tolist()) == (["b"], [1], [True])
