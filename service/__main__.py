@@ -1,0 +1,92 @@
+"""`earshot serve`: settings, bundle and port are made sure of first, then the service lives until it is stopped."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from functools import partial
+from types import FrameType
+
+import click
+import uvicorn
+
+from earshot import Bundle, Pipeline
+from service.app import create_app
+from service.errors import SettingsError
+from service.lifespan import Lifecycle
+from service.settings import Settings
+from service.telemetry import log_config
+
+
+class _Server(uvicorn.Server):
+    """Lets nothing new in from the signal on, and stops when the model cannot be loaded."""
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._lifecycle.drain()
+        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        return self._lifecycle.failure is not None or await super().on_tick(counter)
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [default: 8000]")
+@click.option("--model", help="Bundle folder, or 'default' for the embedded model.  [default: default]")
+def serve(host: str | None, port: int | None, model: str | None) -> None:
+    """Serve a model over HTTP.
+
+    Further settings are environment variables: see docs/configuration.md.
+    """
+    settings = Settings.read(host=host, port=port, model=model)
+    bundle = Bundle.load(settings.model)
+    listener = _listen(settings.host, settings.port)
+    url = _url(settings.host, listener)
+    click.echo(f"Serving {bundle.manifest.name} {bundle.manifest.version} on {url} (try it at {url}/docs)")
+
+    lifecycle = Lifecycle(settings, partial(Pipeline, bundle, threads=settings.threads))
+    config = uvicorn.Config(
+        create_app(settings, lifecycle),
+        lifespan="on",
+        ws="none",
+        access_log=False,  # see `log_config`
+        log_config=log_config(settings.log_level),
+        server_header=False,
+        timeout_graceful_shutdown=settings.max_drain_s,
+    )
+    # The server hands a signal on once it has shut down. To have been stopped on request is no failure.
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked_to_stop, lambda *_: sys.exit())
+    _Server(config, lifecycle).run(sockets=[listener])
+    if lifecycle.failure is not None:
+        raise lifecycle.failure
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port at once, so that a taken one is told of before anything is loaded.
+
+    Raises:
+        SettingsError: The address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --host and --port"
+        ) from error
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+if __name__ == "__main__":
+    from earshot.__main__ import main
+
+    main(["serve", *sys.argv[1:]])

@@ -1,0 +1,76 @@
+"""The application, composed in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic.json_schema import models_json_schema
+
+from service.docs import add_docs
+from service.error_handlers import add_error_handlers
+from service.lifespan import Lifecycle
+from service.routes import router
+from service.schemas import ClassifyRequest, Problem
+from service.settings import Settings
+from service.telemetry import Telemetry
+
+API_VERSION = "1"
+
+_DESCRIPTION = """\
+A post comes in; out come one category, an urgency, calibrated scores, and whether a person should look.
+
+Errors are `application/problem+json` (RFC 9457). Every response carries `X-Request-ID`, the caller's own where it
+sent a sane one, and `Server-Timing` with the milliseconds of each measured stage. No log line holds a post's text.
+"""
+
+
+class _Application(FastAPI):
+    """Describes the bodies that the framework does not read itself, so does not know of."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is not None:
+            return self.openapi_schema
+        schema = super().openapi()
+        _, definitions = models_json_schema(
+            [(ClassifyRequest, "validation"), (Problem, "serialization")], ref_template="#/components/schemas/{model}"
+        )
+        schemas: dict[str, Any] = schema["components"]["schemas"]
+        schemas |= definitions["$defs"]
+        max_posts: int = self.state.settings.max_posts_per_request
+        schemas[ClassifyRequest.__name__]["properties"]["posts"]["maxItems"] = max_posts
+        schema["components"]["schemas"] = dict(sorted(schemas.items()))
+        return schema
+
+
+def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAPI:
+    """Compose the service.
+
+    Args:
+        settings: Its settings.
+        lifecycle: Its life, for who wants to watch it or to bring a model; by default of the settings' bundle.
+    """
+    lifecycle = lifecycle or Lifecycle(settings)
+    app = _Application(
+        title="Earshot",
+        version=API_VERSION,
+        summary="Post triage",
+        description=_DESCRIPTION,
+        docs_url=None,  # ours calls no other host
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lambda _: lifecycle.run(),
+        generate_unique_id_function=_route_name,
+    )
+    app.state.settings = settings
+    app.state.lifecycle = lifecycle
+    app.include_router(router)
+    add_docs(app)
+    add_error_handlers(app, retry_after_s=settings.retry_after_s)
+    app.add_middleware(Telemetry)  # the outermost: whatever answers, it is told of
+    return app
+
+
+def _route_name(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,169 @@
+"""From error to response: one table, and RFC 9457 `application/problem+json` for all of it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import BodyTooLargeError, NotReadyError, OverloadedError, ServiceError, UnusableRequestError
+from service.schemas import Problem, ProblemField
+
+_logger = logging.getLogger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """How one kind of error is answered.
+
+    Attributes:
+        status: The HTTP status.
+        name: The end of the problem's `type`, a stable word for programs.
+        title: The problem's `title`.
+        retry: Whether the same request may well pass a little later.
+    """
+
+    status: int
+    name: str
+    title: str
+    retry: bool = False
+
+    @property
+    def type(self) -> str:
+        """The problem's `type`: a name, since there is no page to lead to."""
+        return f"urn:earshot:problem:{self.name}"
+
+
+PROBLEM_KINDS: Mapping[type[ServiceError], ProblemKind] = {
+    UnusableRequestError: ProblemKind(422, "unusable-request", "The request cannot be used"),
+    BodyTooLargeError: ProblemKind(413, "body-too-large", "The body is too large"),
+    OverloadedError: ProblemKind(429, "full", "The service is full", retry=True),
+    NotReadyError: ProblemKind(503, "not-ready", "The service is not ready", retry=True),
+}
+"""The one table. What is not in it is answered with its HTTP status alone, or with 500."""
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """Render a problem."""
+    content = problem.model_dump_json(exclude_none=True)
+    return Response(content, problem.status, headers, media_type=PROBLEM_JSON)
+
+
+def problem_responses(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """Describe for OpenAPI how a route answers some errors; see `add_error_handlers`."""
+    return {PROBLEM_KINDS[error].status: _description(PROBLEM_KINDS[error]) for error in errors}
+
+
+def _description(kind: ProblemKind) -> dict[str, Any]:
+    content = {
+        "schema": {"$ref": f"#/components/schemas/{Problem.__name__}"},
+        "example": {"type": kind.type, "title": kind.title, "status": kind.status, "detail": "What to do about it."},
+    }
+    described: dict[str, Any] = {"description": kind.title, "content": {PROBLEM_JSON: content}}
+    if kind.retry:
+        described["headers"] = {
+            "Retry-After": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}}
+        }
+    return described
+
+
+def add_error_handlers(app: FastAPI, *, retry_after_s: int) -> None:
+    """Make an application answer every error with a problem.
+
+    Args:
+        app: The application.
+        retry_after_s: What callers who may try again are told to wait.
+    """
+    for error_type, kind in PROBLEM_KINDS.items():
+        app.add_exception_handler(error_type, _refusal(kind, retry_after_s))
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
+    app.add_middleware(UnexpectedErrors)
+
+
+def _refusal(kind: ProblemKind, retry_after_s: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+    headers = {"Retry-After": str(retry_after_s)} if kind.retry else None
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        problem = Problem(
+            type=kind.type,
+            title=kind.title,
+            status=kind.status,
+            detail=str(error),
+            errors=_fields(error),
+        )
+        return problem_response(problem, headers)
+
+    return refuse
+
+
+def _fields(error: Exception) -> list[ProblemField] | None:
+    if not isinstance(error, UnusableRequestError):
+        return None
+    return [ProblemField(field=problem.field, detail=problem.detail) for problem in error.problems]
+
+
+def _blank(status: int, detail: str) -> Problem:
+    return Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
+
+
+_FRAMEWORK_DETAILS = {
+    404: "There is nothing at this path; /docs shows what there is.",
+    405: "This path has no such method; the header Allow names those that it has.",
+}
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    """Answer what the framework refuses by itself."""
+    assert isinstance(error, HTTPException)  # noqa: S101 — it is registered for nothing else
+    detail = _FRAMEWORK_DETAILS.get(error.status_code, error.detail)
+    return problem_response(_blank(error.status_code, detail), error.headers)
+
+
+async def _answer_nobody(request: Request, error: Exception) -> Response:
+    """Answer a caller who left before the body was complete; nobody reads it, but it is no failure of ours."""
+    return problem_response(_blank(400, "The connection was closed before the body was complete."))
+
+
+class UnexpectedErrors:
+    """ASGI middleware: answers 500 to an error that nobody foresaw.
+
+    The log says where it happened and never what the error said, which may quote a post; nor does the response.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and answer if nobody else does."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as error:
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _logger.error("%s, its text left out as it may quote a post:\n%s", type(error).__name__, where)
+            if started:
+                # The server is to cut the response off, and gets an error whose text can be logged.
+                raise RuntimeError("a response broke off") from None
+            problem = _blank(500, "Something went wrong on our side; the request's id leads to the log.")
+            await problem_response(problem)(scope, receive, send)
