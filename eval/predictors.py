@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from itertools import count
-from typing import Any, TypedDict
+from typing import Any
 
 import httpx2
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from tqdm import tqdm
 
 from earshot.errors import EarshotError
@@ -93,14 +92,11 @@ def predict_with_progress(predictor: Predictor, posts: Sequence[Post]) -> list[R
     return results
 
 
-class _Answer(TypedDict):
+class _Answer(BaseModel):
     """The part of `POST /v1/classify` that is read here."""
 
     model: dict[str, str]
     results: list[dict[str, Any]]
-
-
-_ANSWER = TypeAdapter(_Answer)
 
 
 class HttpPredictor:
@@ -148,11 +144,11 @@ class HttpPredictor:
         # The service sees our own numbers, so that its answers can be told apart whatever ids the data has.
         numbered = [{"id": str(index), "text": post.text} for index, post in enumerate(posts)]
         try:
-            answer = _ANSWER.validate_python(self._request("POST", "/v1/classify", {"posts": numbered}))
-            results = [self._result(item) for item in answer["results"]]
+            answer = _Answer.model_validate(self._request("POST", "/v1/classify", {"posts": numbered}))
+            results = [self._result(item) for item in answer.results]
         except (KeyError, TypeError, ValidationError) as error:
             raise ServiceError(f"{self._client.base_url} answered something unusable: {_brief(error)}") from error
-        if answer["model"].get("digest") != self.identity.digest:
+        if answer.model.get("digest") != self.identity.digest:
             raise ServiceError(f"{self._client.base_url} changed its model during the evaluation: start again")
         if [result.id for result in results] != [post["id"] for post in numbered]:
             raise ServiceError(f"{self._client.base_url} answered other posts than it was asked, or in another order")
@@ -171,9 +167,9 @@ class HttpPredictor:
         # JSON escapes let even half a surrogate pair through, which UTF-8 would not.
         content = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
-        waited = 0.0
-        for attempt in count():
-            delay = min(_FIRST_DELAY_S * 2**attempt, _MAX_DELAY_S)
+        backoff, waited = _FIRST_DELAY_S, 0.0
+        while True:
+            delay, backoff = backoff, min(2 * backoff, _MAX_DELAY_S)
             try:
                 response = self._client.request(method, path, content=content, headers=headers)
             except httpx2.TransportError as error:

@@ -1,7 +1,8 @@
 """Seeded stratified bootstrap: percentile intervals for every figure of any metric families at once.
 
-Each resample draws, within each stratum, as many posts as it has, with replacement. All resamples are computed as
-one product of weights and contributions. Knows nothing of what the figures mean.
+Each resample draws, within each stratum, as many posts as it has, with replacement. A stratum of one post would
+always be drawn the same, as if it were known for certain, so small strata are pooled. All resamples are computed
+as one product of weights and contributions. Knows nothing of what the figures mean.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from eval.metrics.family import Family, Floats, Ints
 
 _CHUNK = 2_000_000
 """Weights held at once, so that a large data file needs no more memory than a small one."""
+MIN_STRATUM = 5
+"""Strata of fewer posts are pooled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,32 @@ def bootstrap(
         confidence_level: Such as 0.95.
     """
     drawn: dict[str, list[Floats]] = {}
-    for weights in _weights(strata, resamples, np.random.default_rng(seed)):
+    for weights in _weights(pool_small(strata), resamples, np.random.default_rng(seed)):
         for family in families:
             for metric, measured in family.figures(weights @ family.contributions).items():
                 drawn.setdefault(metric, []).append(measured.value)
     return {metric: _interval(np.concatenate(values), confidence_level) for metric, values in drawn.items()}
+
+
+def pool_small(strata: Ints) -> Ints:
+    """Make one stratum of those with fewer than `MIN_STRATUM` posts, and of the next smallest until it is not small.
+
+    Args:
+        strata: `[posts]`, the stratum of each post.
+
+    Returns:
+        `[posts]`, the stratum of each post, no stratum small unless all posts together are.
+    """
+    names, inverse, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    by_size = np.argsort(sizes, kind="stable")
+    pooled_posts = np.cumsum(sizes[by_size])
+    small = sizes[by_size] < MIN_STRATUM
+    if not small.any():
+        return inverse
+    last = max(int(small.sum()), int(np.searchsorted(pooled_posts, MIN_STRATUM)) + 1)
+    stratum = np.arange(len(names))
+    stratum[by_size[:last]] = by_size[0]
+    return np.asarray(stratum[inverse])
 
 
 def _weights(strata: Ints, resamples: int, random: np.random.Generator) -> Iterator[Floats]:

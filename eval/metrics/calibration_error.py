@@ -32,7 +32,7 @@ DEFINITIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class ReliabilityBin:
     """One point of the reliability curve.
 
     Attributes:
@@ -71,7 +71,7 @@ def calibration_error(gold: Ints, predicted: Ints, scores: Floats) -> Family:
     return Family(np.concatenate([loss, _binned(gold, predicted, scores)], axis=1), _figures)
 
 
-def reliability(gold: Ints, predicted: Ints, scores: Floats, *, confidence_level: float) -> list[Bin]:
+def reliability(gold: Ints, predicted: Ints, scores: Floats, *, confidence_level: float) -> list[ReliabilityBin]:
     """The reliability curve: confidence and accuracy of each bin that holds posts.
 
     Args:
@@ -88,9 +88,9 @@ def reliability(gold: Ints, predicted: Ints, scores: Floats, *, confidence_level
     ]
 
 
-def _bin(low: float, high: float, n: float, confidence: float, hits: float, level: float) -> Bin:
+def _bin(low: float, high: float, n: float, confidence: float, hits: float, level: float) -> ReliabilityBin:
     interval = stats.binomtest(int(hits), int(n)).proportion_ci(level, method="wilson")
-    return Bin(
+    return ReliabilityBin(
         low=float(low),
         high=float(high),
         n=int(n),

@@ -1,0 +1,134 @@
+"""`earshot eval`: the command line of the evaluation harness."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from earshot.bundle import MODEL_CARD, Bundle
+from earshot.errors import MissingExtraError
+from eval.errors import ResultsError
+from eval.suite import DATA_VARIABLE, data_roots, shipped_suites
+
+_MIN_RESAMPLES = 100
+
+_data_root = click.option(
+    "--data-root",
+    envvar=DATA_VARIABLE,
+    show_envvar=True,
+    type=click.Path(path_type=Path),
+    help="The folder that shipped suites' data lies in; by default ./data and ../shared/data are tried.",
+)
+
+
+@click.group("eval")
+def evaluate() -> None:
+    """Judge a model on labelled posts, with an interval on every figure."""
+
+
+@evaluate.command()
+@click.option("--model", default="default", show_default=True, help="A bundle folder, or a running service's URL.")
+@click.option("--suite", required=True, help="A shipped suite's name, a suite file (.toml), or a labelled data file.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The folder to write.")
+@click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="Such as text=body. May be repeated.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the bootstrap.")
+@click.option("--resamples", default=1000, show_default=True, type=click.IntRange(min=_MIN_RESAMPLES))
+@click.option("--skip-bad-rows", is_flag=True, help="Leave unusable rows out instead of refusing the file.")
+@_data_root
+def run(
+    model: str,
+    suite: str,
+    output: Path,
+    columns: tuple[str, ...],
+    seed: int,
+    resamples: int,
+    data_root: Path | None,
+    *,
+    skip_bad_rows: bool,
+) -> None:
+    """Judge a bundle or a running service on a suite.
+
+    Writes results.json, predictions.jsonl (both without any text) and report.html (with texts: not for publication).
+    """
+    renamed = _renamed(columns)
+    with _extra():
+        from eval.console import summary
+        from eval.evaluation import Resampling
+        from eval.run import Request
+        from eval.run import run as judge
+    typed = ["earshot", "eval", "run", "--model", model, "--suite", suite, "--output", str(output)]
+    typed += [word for column in columns for word in ("--column", column)]
+    typed += ["--seed", str(seed), "--resamples", str(resamples)]
+    typed += ["--skip-bad-rows"] if skip_bad_rows else []
+    request = Request(
+        model=model,
+        suite=suite,
+        output=output,
+        data_roots=data_roots(data_root),
+        columns=renamed,
+        skip_bad_rows=skip_bad_rows,
+        resampling=Resampling(resamples=resamples, seed=seed),
+        command=shlex.join(typed),
+    )
+    click.echo(summary(judge(request)))
+    click.echo(f"\nwrote {output}/: results.json, report.html, predictions.jsonl")
+
+
+@evaluate.command("list")
+@_data_root
+def list_suites(data_root: Path | None) -> None:
+    """List the shipped suites and whether their data is on this machine."""
+    roots = data_roots(data_root)
+    for suite in shipped_suites().values():
+        path = suite.find(roots)
+        where = (
+            f"data: {path}" if path else f"data missing: {suite.data}; set {DATA_VARIABLE} to the folder that holds it"
+        )
+        click.echo(f"{suite.name}\n  {suite.description}\n  data: {where}")
+
+
+@evaluate.command()
+@click.option("--model", required=True, type=click.Path(path_type=Path), help="The bundle folder to write to.")
+@click.option("--results", required=True, multiple=True, type=click.Path(path_type=Path), help="What `run` wrote.")
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[RESULTS]...")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the card here as well.")
+def card(model: Path, results: tuple[Path, ...], more: tuple[Path, ...], output: Path | None) -> None:
+    """Write evaluation results into a bundle's manifest and model card, in place of earlier ones."""
+    with _extra():
+        from eval.card import update_card
+    bundle = Bundle.load(model)
+    text = update_card(bundle, [*results, *more])
+    click.echo(f"wrote {bundle.folder / MODEL_CARD}")
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ResultsError(f"cannot write {output}: {error.strerror}") from error
+        click.echo(f"wrote {output}")
+
+
+def _renamed(columns: tuple[str, ...]) -> dict[str, str]:
+    renamed = {}
+    for column in columns:
+        ours, equals, theirs = column.partition("=")
+        if not (ours and equals and theirs):
+            raise click.BadParameter(f"takes OURS=THEIRS, not '{column}'", param_hint="'--column'")
+        renamed[ours] = theirs
+    return renamed
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Around imports of what needs the extra: they take a second, and `earshot --help` imports this module."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"'earshot eval' (which lacks {error.name})", "eval") from error
+
+
+if __name__ == "__main__":
+    evaluate()

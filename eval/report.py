@@ -1,0 +1,214 @@
+"""One self-contained `report.html`: what was found, in plain words first, with pictures, and the worst errors to read.
+
+It alone holds posts' texts. Knows nothing of how figures are computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jinja2
+
+from earshot.post import Prediction
+from earshot.records import LabelledPost
+from eval.metrics import DEFINITIONS
+from eval.results import ConfusionMatrix, EvaluationResults, Figure
+from eval.samples import Sample
+
+KEY_METRICS = ("macro_f1", "accuracy", "urgency_quadratic_kappa", "review_share", "error_among_rest", "ece")
+"""Shown first, in this order."""
+GROUP_METRICS = ("macro_f1", "accuracy", "urgency_quadratic_kappa", "error_among_rest")
+SMALL = 30
+"""Below so many posts a figure says little; the report marks it."""
+
+_UNBOUNDED = frozenset({"brier", "urgency_mean_absolute_error"})
+"""Metrics that may exceed 1, and are not drawn on a scale from 0 to 1."""
+_SHARES = frozenset({"accuracy", "review_share", "error_among_rest", "urgency_accuracy"})
+_PERCENT = "\u00a0%"
+_MAX_MATRIX = 24
+_SHOWN_ERRORS = 15
+_SHOWN_CONFUSIONS = 20
+_MAX_TEXT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A wrong prediction to read.
+
+    Attributes:
+        post: The post with its gold labels.
+        prediction: What the model said.
+        levels: How many levels the predicted urgency lies above (positive) or below the gold one.
+    """
+
+    post: LabelledPost
+    prediction: Prediction
+    levels: int
+
+    @property
+    def text(self) -> str:
+        """The post's text, cut where it is very long."""
+        text = self.post.text
+        return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + " …"
+
+    @property
+    def runners_up(self) -> list[tuple[str, float]]:
+        """The three best categories and their scores."""
+        return sorted(self.prediction.scores.items(), key=lambda item: -item[1])[:3]
+
+
+def render_report(results: EvaluationResults, samples: Sequence[Sample]) -> str:
+    """Write the report.
+
+    Args:
+        results: What was found.
+        samples: The judged posts, for the errors to read.
+
+    Returns:
+        An HTML page that asks nothing of the network. It holds posts' texts.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("eval"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        shown=shown, interval=interval, interval_in_words=interval_in_words, title=title, position=position
+    )
+    taxonomy = results.model.taxonomy
+    return environment.get_template("report.html.jinja").render(
+        results=results,
+        primary=results.primary,
+        verdict=verdict(results),
+        cautions=cautions(results),
+        key_figures=[figure for metric in KEY_METRICS if (figure := results.primary.figure(metric))],
+        definitions=DEFINITIONS,
+        confident_errors=confident_errors(samples, taxonomy.urgency_names),
+        urgency_errors=urgency_errors(samples, taxonomy.urgency_names),
+        group_metrics=[metric for metric in GROUP_METRICS if results.primary.figure(metric)],
+        confusions=confusions,
+        small=SMALL,
+        shown_errors=_SHOWN_ERRORS,
+        unbounded=_UNBOUNDED,
+        max_matrix=_MAX_MATRIX,
+    )
+
+
+def verdict(results: EvaluationResults) -> list[str]:
+    """The findings on the primary slice in plain sentences, the most important first."""
+    found = results.primary
+    sentences = []
+    if accuracy := found.figure("accuracy"):
+        sentences.append(f"The category is right for {_said(accuracy)} of {accuracy.n:,} posts.")
+    if macro_f1 := found.figure("macro_f1"):
+        sentences.append(f"With every category weighing the same, macro-F1 is {_said(macro_f1)}.")
+    if kappa := found.figure("urgency_quadratic_kappa"):
+        sentences.append(
+            f"Urgency agrees with the gold labels at a quadratic kappa of {_said(kappa)} on {kappa.n:,} posts."
+        )
+    share, error = found.figure("review_share"), found.figure("error_among_rest")
+    if share:
+        rest = f"; of the other {error.n:,}, {_said(error)} are wrong" if error else ""
+        sentences.append(f"The model is unsure of {_said(share)} of the posts, which go to a person{rest}.")
+    return sentences
+
+
+def _said(figure: Figure) -> str:
+    return f"{shown(figure)} ({interval(figure)})"
+
+
+def cautions(results: EvaluationResults) -> list[str]:
+    """What a reader must know before relying on the figures."""
+    found, data = results.primary, results.data
+    said = []
+    if data.skipped_rows:
+        said.append(f"{data.skipped_rows:,} unusable rows of the data file were left out.")
+    if found.rejected:
+        said.append(f"The model gave no prediction for {found.rejected:,} posts; they count as wrong.")
+    rows = (*found.categories, *found.urgencies)
+    if few := [f"{row.label} ({row.support:,})" for row in rows if 0 < row.support < SMALL]:
+        said.append(f"Fewer than {SMALL} posts, read their figures with care: {', '.join(few)}.")
+    if none := [row.label for row in rows if row.support == 0]:
+        said.append(f"No post at all, so nothing is known of: {', '.join(none)}.")
+    if not found.urgency_n:
+        said.append("The data has no gold urgency: nothing is known of urgency.")
+    elif found.urgency_n < found.n:
+        said.append(f"{found.n - found.urgency_n:,} posts have no gold urgency; figures on urgency leave them out.")
+    flat = [figure for row in rows for figure in (row.precision, row.recall) if figure and figure.low == figure.high]
+    if flat:
+        said.append("An interval without width means that no error (or no success) was seen, not that none can happen.")
+    return said
+
+
+def confident_errors(samples: Sequence[Sample], levels: Sequence[str]) -> list[Miss]:
+    """Wrong categories that no person would be asked about, the most confident first."""
+    misses = [
+        _miss(sample.post, prediction, levels)
+        for sample in samples
+        if sample.wrong and not sample.unsure and (prediction := sample.prediction)
+    ]
+    return sorted(misses, key=lambda miss: -miss.prediction.confidence)
+
+
+def urgency_errors(samples: Sequence[Sample], levels: Sequence[str]) -> list[Miss]:
+    """Urgencies off by two levels or more, the farthest first, too low before too high."""
+    misses = [_miss(sample.post, prediction, levels) for sample in samples if (prediction := sample.prediction)]
+    far = [miss for miss in misses if abs(miss.levels) > 1]
+    return sorted(far, key=lambda miss: (-abs(miss.levels), miss.levels, -miss.prediction.confidence))
+
+
+def _miss(post: LabelledPost, prediction: Prediction, levels: Sequence[str]) -> Miss:
+    known = post.urgency is not None and prediction.urgency is not None
+    off = levels.index(str(prediction.urgency)) - levels.index(str(post.urgency)) if known else 0
+    return Miss(post, prediction, off)
+
+
+def confusions(matrix: ConfusionMatrix) -> list[tuple[str, str, int]]:
+    """Gold label, wrong prediction and count of the most frequent confusions, for matrices too large to show."""
+    predicted = (*matrix.labels, "no prediction")
+    found = [
+        (gold, predicted[column], count)
+        for index, (gold, row) in enumerate(zip(matrix.labels, matrix.counts, strict=True))
+        for column, count in enumerate(row)
+        if count and column != index
+    ]
+    return sorted(found, key=lambda item: -item[2])[:_SHOWN_CONFUSIONS]
+
+
+def title(metric: str) -> str:
+    """A metric's name in reports."""
+    if metric in DEFINITIONS:
+        return DEFINITIONS[metric].title
+    bare = metric.removeprefix("urgency_")
+    return f"urgency {DEFINITIONS[bare].title}" if bare in DEFINITIONS else metric
+
+
+def shown(figure: Figure) -> str:
+    """A figure's value: shares of posts as a percentage, all else with three digits."""
+    return _number(figure.value, figure.metric)
+
+
+def interval(figure: Figure) -> str:
+    """A figure's interval, or that there is none."""
+    if figure.low is None or figure.high is None:
+        return "no interval"
+    low, high = _number(figure.low, figure.metric), _number(figure.high, figure.metric)
+    return f"{low.removesuffix(_PERCENT)}–{high}" if figure.low >= 0 else f"{low} to {high}"
+
+
+def interval_in_words(figure: Figure) -> str:
+    """A figure and its interval, for those who hear the report."""
+    return f"{title(figure.metric)} {shown(figure)}, interval {interval(figure).replace('–', 'to')}"
+
+
+def position(value: float) -> str:
+    """Where a number in [0, 1] stands on a scale, as a percentage of its width."""
+    return f"{100 * min(max(value, 0.0), 1.0):.2f}%"
+
+
+def _number(value: float, metric: str) -> str:
+    number = f"{100 * value:.1f}{_PERCENT}" if metric in _SHARES else f"{value:.3f}"
+    return number.replace("-", "−")

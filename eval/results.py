@@ -1,0 +1,332 @@
+"""What `results.json` holds: every figure with its metric, slice, n, interval and seed, and what it was found on.
+
+Holds nothing of any post's text. Knows nothing of how figures are computed or shown.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from earshot.bundle import EvaluationSummary
+from earshot.bundle import Figure as SummaryFigure
+from earshot.taxonomy import Taxonomy
+from eval.errors import ResultsError
+from eval.metrics.calibration_error import ReliabilityBin
+
+SCHEMA_VERSION: Literal[1] = 1
+RESULTS = "results.json"
+REPORT = "report.html"
+PREDICTIONS = "predictions.jsonl"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Figure(_Frozen):
+    """One figure.
+
+    Attributes:
+        metric: Such as `macro_f1`.
+        value: The figure; a figure that is undefined is left out altogether.
+        low: Lower end of the interval; None where it is withheld.
+        high: Upper end of the interval; None where it is withheld.
+        n: Posts that it speaks of.
+        undefined_resamples: Resamples in which it is undefined; the interval is that of the others, and withheld
+            where they are more than the tails that it cuts off.
+    """
+
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int = Field(ge=1)
+    undefined_resamples: int = 0
+
+
+class LabelFigures(_Frozen):
+    """The figures of one category or urgency.
+
+    Attributes:
+        label: Its name.
+        support: Posts that belong to it.
+        predicted: Posts that are predicted so.
+        precision: None where it is undefined.
+        recall: None where it is undefined.
+        f1: None where it is undefined.
+    """
+
+    label: str
+    support: int
+    predicted: int
+    precision: Figure | None
+    recall: Figure | None
+    f1: Figure | None
+
+
+class ConfusionMatrix(_Frozen):
+    """Which label was predicted for which.
+
+    Attributes:
+        labels: Of the rows (gold) and, in the same order, the columns (predicted).
+        counts: One row per label; the last column counts posts without a prediction.
+    """
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class SliceResult(_Frozen):
+    """All that was found on one slice.
+
+    Attributes:
+        name: The slice's name.
+        description: Which posts these are.
+        n: Posts in it.
+        rejected: Posts among them that the model gave no prediction for; they count as wrong.
+        figures: The overall figures.
+        categories: The figures of each category.
+        confusion: Of categories.
+        urgency_n: Posts in it that have a gold urgency.
+        urgencies: The figures of each urgency; empty without gold urgencies.
+        urgency_confusion: Of urgencies; None without gold urgencies.
+        reliability: The reliability curve's bins that hold posts.
+        review_reasons: Posts per review reason.
+    """
+
+    name: str
+    description: str
+    n: int = Field(ge=1)
+    rejected: int
+    figures: tuple[Figure, ...]
+    categories: tuple[LabelFigures, ...]
+    confusion: ConfusionMatrix
+    urgency_n: int
+    urgencies: tuple[LabelFigures, ...]
+    urgency_confusion: ConfusionMatrix | None
+    reliability: tuple[ReliabilityBin, ...]
+    review_reasons: dict[str, int]
+
+    def figure(self, metric: str) -> Figure | None:
+        """The overall figure of a metric; None where it is undefined."""
+        return _find(self.figures, metric)
+
+
+class GroupResult(_Frozen):
+    """The overall figures of the posts with one value in one column, within the primary slice.
+
+    Attributes:
+        column: Such as `source`.
+        value: The value in it.
+        n: Posts in the group.
+        rejected: Posts among them that the model gave no prediction for.
+        figures: The overall figures.
+    """
+
+    column: str
+    value: str
+    n: int = Field(ge=1)
+    rejected: int
+    figures: tuple[Figure, ...]
+
+    def figure(self, metric: str) -> Figure | None:
+        """The figure of a metric; None where it is undefined."""
+        return _find(self.figures, metric)
+
+
+class ModelInfo(_Frozen):
+    """What was judged.
+
+    Attributes:
+        name: The bundle's name.
+        version: The bundle's version.
+        digest: `sha256:` over all that a prediction depends on.
+        target: What `--model` said.
+        taxonomy: The labels.
+    """
+
+    name: str
+    version: str
+    digest: str
+    target: str
+    taxonomy: Taxonomy
+
+
+class SuiteInfo(_Frozen):
+    """The suite that was used.
+
+    Attributes:
+        name: Its name.
+        description: What it is good for.
+        licence: Of its posts.
+        evaluation_only: Whether nothing may be trained, tuned or chosen on its data.
+        every: Every so-many-th post was judged.
+    """
+
+    name: str
+    description: str
+    licence: str
+    evaluation_only: bool
+    every: int
+
+
+class DataInfo(_Frozen):
+    """The file that was judged on.
+
+    Attributes:
+        name: File name, without folders.
+        sha256: Of the whole file.
+        posts: Usable posts in it.
+        judged: Posts of them that were judged.
+        skipped_rows: Unusable rows that were left out because the caller asked for it.
+    """
+
+    name: str
+    sha256: str
+    posts: int
+    judged: int
+    skipped_rows: int
+
+
+class EvaluationResults(_Frozen):
+    """What `results.json` holds.
+
+    Attributes:
+        schema_version: Of this layout.
+        model: What was judged.
+        suite: The suite that was used.
+        data: The file that was judged on.
+        seed: Of the bootstrap.
+        resamples: Of the bootstrap.
+        confidence_level: Of all intervals.
+        interval_method: Of the figures' intervals.
+        definitions: What each metric is.
+        command: What to type to get the same.
+        packages: Versions of the libraries that mattered.
+        created_at: ISO 8601, UTC.
+        slices: What was found, the primary slice first; slices that hold no post are absent.
+        groups: What was found on groups within the primary slice, the largest first.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    model: ModelInfo
+    suite: SuiteInfo
+    data: DataInfo
+    seed: int
+    resamples: int
+    confidence_level: float
+    interval_method: str
+    definitions: dict[str, str]
+    command: str
+    packages: dict[str, str]
+    created_at: str
+    slices: tuple[SliceResult, ...] = Field(min_length=1)
+    groups: tuple[GroupResult, ...]
+
+    @property
+    def primary(self) -> SliceResult:
+        """The slice that a model is judged by."""
+        return self.slices[0]
+
+    def summaries(self) -> list[EvaluationSummary]:
+        """Each slice's figures for a bundle's manifest; figures whose interval is withheld are left out."""
+        return [
+            EvaluationSummary(
+                suite=self.suite.name,
+                data_sha256=self.data.sha256,
+                n=found.n,
+                slice=found.name,
+                confidence_level=self.confidence_level,
+                seed=self.seed,
+                command=self.command,
+                figures=tuple(_summary_figures(found)),
+            )
+            for found in self.slices
+        ]
+
+
+def _summary_figures(found: SliceResult) -> list[SummaryFigure]:
+    per_label = [
+        figure
+        for row in (*found.categories, *found.urgencies)
+        for figure in (row.precision, row.recall, row.f1)
+        if figure is not None
+    ]
+    return [
+        SummaryFigure(metric=figure.metric, value=figure.value, low=figure.low, high=figure.high)
+        for figure in (*found.figures, *per_label)
+        if figure.low is not None and figure.high is not None
+    ]
+
+
+def _find(figures: tuple[Figure, ...], metric: str) -> Figure | None:
+    return next((figure for figure in figures if figure.metric == metric), None)
+
+
+def read_results(folder: Path) -> EvaluationResults:
+    """Read the results in a folder.
+
+    Raises:
+        ResultsError: There are none, or not ones that this version reads.
+    """
+    path = folder / RESULTS
+    try:
+        return EvaluationResults.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ResultsError(f"no results in {folder}: cannot read {RESULTS}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ResultsError(f"{path} is not what this version reads: {field}: {first['msg']}; run it again") from error
+
+
+def check_output(folder: Path) -> None:
+    """Refuse a folder that results cannot be written to, before anything is computed.
+
+    Raises:
+        ResultsError: It is a file, or holds something else than results, or cannot be created.
+    """
+    try:
+        if folder.is_dir() and not (folder / RESULTS).is_file() and any(folder.iterdir()):
+            raise ResultsError(f"{folder} exists and holds no {RESULTS}: name another folder, or empty it")
+        if folder.exists() and not folder.is_dir():
+            raise ResultsError(f"{folder} is a file: name a folder")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(_staging(folder))
+    except OSError as error:
+        raise ResultsError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write an evaluation's files: each is complete, or as it was before.
+
+    Args:
+        folder: Where to; is made if it is not there.
+        files: Content by name; put in place in this order once all are on the disk.
+
+    Raises:
+        ResultsError: They cannot be written.
+    """
+    try:
+        staging = _staging(folder)
+        try:
+            for name, content in files.items():
+                (staging / name).write_bytes(content)
+            folder.mkdir(exist_ok=True)
+            for name in files:
+                (staging / name).replace(folder / name)
+        finally:
+            shutil.rmtree(staging)
+    except OSError as error:
+        raise ResultsError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _staging(folder: Path) -> Path:
+    """A new folder beside the folder, on the same disk."""
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.resolve().parent))

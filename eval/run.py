@@ -1,0 +1,128 @@
+"""One evaluation, start to end: suite → data → predictions → findings → files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from earshot.post import Post
+from earshot.predictor import Predictor
+from earshot.records import LabelledData, read_labelled
+from eval.evaluation import INTERVAL_METHOD, Findings, Resampling, definitions, judge
+from eval.predictors import open_predictor, predict_with_progress
+from eval.report import render_report
+from eval.results import (
+    PREDICTIONS,
+    REPORT,
+    RESULTS,
+    DataInfo,
+    EvaluationResults,
+    ModelInfo,
+    SuiteInfo,
+    check_output,
+    write_output,
+)
+from eval.samples import Sample
+from eval.suite import Suite, open_suite
+
+_PACKAGES = ("earshot", "numpy", "onnxruntime", "scikit-learn", "scipy", "tokenizers")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to evaluate.
+
+    Attributes:
+        model: A bundle folder, `default`, or a service's URL.
+        suite: A shipped suite's name, a suite file, or a labelled data file.
+        output: The folder to write.
+        data_roots: Where suites' data may lie.
+        columns: Our column name to the file's own.
+        skip_bad_rows: Leave unusable rows out instead of refusing the file.
+        resampling: How intervals are made.
+        command: What was typed.
+    """
+
+    model: str
+    suite: str
+    output: Path
+    data_roots: tuple[Path, ...]
+    columns: Mapping[str, str]
+    skip_bad_rows: bool
+    resampling: Resampling
+    command: str
+
+
+def run(request: Request) -> EvaluationResults:
+    """Carry out an evaluation and write its files.
+
+    Raises:
+        EarshotError: It cannot be carried out; then nothing is written.
+    """
+    check_output(request.output)
+    suite, path = open_suite(request.suite, request.data_roots)
+    with open_predictor(request.model) as predictor:
+        data = read_labelled(
+            path,
+            predictor.taxonomy,
+            columns=suite.columns | dict(request.columns),
+            skip_bad_rows=request.skip_bad_rows,
+        )
+        posts = data.posts[:: suite.every]
+        judged = predict_with_progress(predictor, [Post(post.text, post.id) for post in posts])
+        samples = [Sample(post, result) for post, result in zip(posts, judged, strict=True)]
+        findings = judge(samples, suite, predictor.taxonomy, request.resampling)
+        results = _results(request, suite, data, predictor, findings)
+    write_output(
+        request.output,
+        {
+            PREDICTIONS: "".join(json.dumps(sample.as_record()) + "\n" for sample in samples).encode(),
+            REPORT: render_report(results, findings.primary).encode("utf-8", "replace"),
+            # Last: a folder with results is a folder whose other files are there.
+            RESULTS: (results.model_dump_json(indent=1) + "\n").encode(),
+        },
+    )
+    return results
+
+
+def _results(
+    request: Request, suite: Suite, data: LabelledData, predictor: Predictor, findings: Findings
+) -> EvaluationResults:
+    resampling, identity = request.resampling, predictor.identity
+    return EvaluationResults(
+        model=ModelInfo(
+            name=identity.name,
+            version=identity.version,
+            digest=identity.digest,
+            target=request.model,
+            taxonomy=predictor.taxonomy,
+        ),
+        suite=SuiteInfo(
+            name=suite.name,
+            description=suite.description,
+            licence=suite.licence,
+            evaluation_only=suite.evaluation_only,
+            every=suite.every,
+        ),
+        data=DataInfo(
+            name=data.path.name,
+            sha256=data.sha256,
+            posts=len(data.posts),
+            judged=len(data.posts[:: suite.every]),
+            skipped_rows=len({problem.row for problem in data.problems}),
+        ),
+        seed=resampling.seed,
+        resamples=resampling.resamples,
+        confidence_level=resampling.confidence_level,
+        interval_method=INTERVAL_METHOD,
+        definitions=definitions(),
+        command=request.command,
+        packages={name: metadata.version(name) for name in _PACKAGES},
+        created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        slices=findings.slices,
+        groups=findings.groups,
+    )
