@@ -22,7 +22,8 @@ _DESCRIPTION = """\
 A post comes in; out come one category, an urgency, calibrated scores, and whether a person should look.
 
 Errors are `application/problem+json` (RFC 9457). Every response carries `X-Request-ID`, the caller's own where it
-sent a sane one, and `Server-Timing` with the milliseconds of each measured stage. No log line holds a post's text.
+sent a sane one, and `Server-Timing`: the milliseconds of
+`queue`, `tokenize` and `inference` where posts were judged, and the `total`. No log line holds a post's text.
 """
 
 

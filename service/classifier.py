@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from earshot import ModelIdentity, Post, Predictor, Result
+from earshot import Pipeline, Post, Result
 from service.errors import OverloadedError
 
 
@@ -20,35 +20,32 @@ class Judgement:
     Attributes:
         results: One per post, in order.
         queue_ms: Milliseconds that the posts waited.
-        inference_ms: Milliseconds that judging them took, from text to decision.
+        tokenize_ms: Milliseconds from text to tokens.
+        inference_ms: Milliseconds from tokens to decision.
     """
 
     results: list[Result]
     queue_ms: float
+    tokenize_ms: float
     inference_ms: float
 
 
 class Classifier:
-    """Runs a predictor on threads of its own.
+    """Runs a pipeline on threads of its own.
 
     Args:
-        predictor: Who judges; it is called from several threads at once.
+        pipeline: Who judges; it is called from several threads at once.
         threads: How many requests are judged at once; the others wait in the order in which they came.
         max_pending_posts: The most posts that may wait or be judged. Beyond that a request is refused at once:
             a caller who is told to come back is better off than one in a queue that only grows.
     """
 
-    def __init__(self, predictor: Predictor, *, threads: int, max_pending_posts: int) -> None:
-        self._predictor = predictor
+    def __init__(self, pipeline: Pipeline, *, threads: int, max_pending_posts: int) -> None:
+        self._pipeline = pipeline
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="earshot-classifier")
         self._max_pending_posts = max_pending_posts
         self._pending_posts = 0
         self._lock = threading.Lock()
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """Which model judges."""
-        return self._predictor.identity
 
     @property
     def pending_posts(self) -> int:
@@ -62,7 +59,7 @@ class Classifier:
             OverloadedError: They don't fit among the pending ones; none of them is judged.
         """
         if not posts:
-            return Judgement([], 0.0, 0.0)
+            return Judgement([], queue_ms=0, tokenize_ms=0, inference_ms=0)
         self._admit(len(posts))
         try:
             future = self._pool.submit(self._judge, posts, time.perf_counter())
@@ -79,9 +76,16 @@ class Classifier:
 
     def _judge(self, posts: Sequence[Post], arrived: float) -> Judgement:
         started = time.perf_counter()
-        results = self._predictor.predict(posts)
+        prepared = self._pipeline.prepare(posts)
+        tokenized = time.perf_counter()
+        results = self._pipeline.judge(prepared)
         finished = time.perf_counter()
-        return Judgement(results, queue_ms=1000 * (started - arrived), inference_ms=1000 * (finished - started))
+        return Judgement(
+            results,
+            queue_ms=1000 * (started - arrived),
+            tokenize_ms=1000 * (tokenized - started),
+            inference_ms=1000 * (finished - tokenized),
+        )
 
     def _admit(self, count: int) -> None:
         with self._lock:

@@ -39,10 +39,14 @@ async def classify(body: ClassifyBody, model: ReadyModel, record: CurrentRecord)
     """
     record.posts = len(body.posts)
     judgement = await model.classifier.classify([item for item in body.posts if isinstance(item, earshot.Post)])
-    record.stages_ms |= {"queue": judgement.queue_ms, "inference": judgement.inference_ms}
+    record.stages_ms |= {
+        "queue": judgement.queue_ms,
+        "tokenize": judgement.tokenize_ms,
+        "inference": judgement.inference_ms,
+    }
     return JSONResponse(
         {
-            "model": ModelReference.of(model.classifier.identity).model_dump(),
+            "model": ModelReference.of(model.pipeline.identity).model_dump(),
             "results": [result.as_dict() for result in _in_place(body.posts, judgement.results)],
         }
     )

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from earshot import Bundle, Pipeline, Post, Result
+from earshot import Bundle, Pipeline, Result
+from earshot.pipeline import Prepared
 
 
 class HeldPipeline(Pipeline):
@@ -18,11 +19,11 @@ class HeldPipeline(Pipeline):
         self._entered = threading.Semaphore(0)
         super().__init__(bundle, threads=1)
 
-    def predict(self, posts: Sequence[Post]) -> list[Result]:
+    def judge(self, prepared: Sequence[Prepared]) -> list[Result]:
         if not self._gate.is_set():
             self._entered.release()
             self._gate.wait()
-        return super().predict(posts)
+        return super().judge(prepared)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -41,8 +42,8 @@ class HeldPipeline(Pipeline):
 class MishapPipeline(Pipeline):
     """Fails over texts that hold the word `mishap`, with an error that quotes the text."""
 
-    def predict(self, posts: Sequence[Post]) -> list[Result]:
-        for post in posts:
-            if "mishap" in post.text:
-                raise RuntimeError(f"cannot judge {post.text}")
-        return super().predict(posts)
+    def judge(self, prepared: Sequence[Prepared]) -> list[Result]:
+        for item in prepared:
+            if "mishap" in item.post.text:
+                raise RuntimeError(f"cannot judge {item.post.text}")
+        return super().judge(prepared)

@@ -35,8 +35,7 @@ def test_posts_get_their_results_in_order(pipeline: HeldPipeline) -> None:
     async def story(classifier: Classifier) -> None:
         judgement = await classifier.classify([Post("love", "1"), Post("", "2"), Post("refund", "3")])
         assert [result.id for result in judgement.results] == ["1", "2", "3"]
-        assert judgement.queue_ms >= 0
-        assert judgement.inference_ms > 0
+        assert min(judgement.queue_ms, judgement.tokenize_ms, judgement.inference_ms) >= 0
 
     run(pipeline, story)
 

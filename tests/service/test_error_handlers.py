@@ -68,7 +68,7 @@ def test_an_unforeseen_error_is_logged_with_its_place_and_without_its_text(
 ) -> None:
     mishap_client.post("/v1/classify", json={"posts": ["a secret mishap"]})
     assert "RuntimeError" in caplog.text
-    assert "in predict" in caplog.text
+    assert "in judge" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -20,7 +20,6 @@ any_post = st.fixed_dictionaries(
 any_request = st.fixed_dictionaries(
     {}, optional={"posts": st.lists(any_text | any_post | any_json, max_size=8) | any_json, "explain": any_json}
 )
-profile = settings(max_examples=150, deadline=None)
 
 
 def send(client: TestClient, body: bytes) -> tuple[int, object]:
@@ -34,7 +33,6 @@ def send(client: TestClient, body: bytes) -> tuple[int, object]:
 
 
 @given(any_json | any_request)
-@profile
 def test_any_json_is_answered_without_a_server_error(client: TestClient, body: object) -> None:
     status, content = send(client, json.dumps(body).encode())
     assert status in (200, 422)
@@ -45,13 +43,11 @@ def test_any_json_is_answered_without_a_server_error(client: TestClient, body: o
 
 
 @given(st.binary())
-@profile
 def test_any_bytes_are_answered_without_a_server_error(client: TestClient, body: bytes) -> None:
     assert send(client, body)[0] in (200, 422)
 
 
 @given(st.lists(any_text, max_size=20))
-@profile
 def test_any_texts_get_as_many_results_in_order(client: TestClient, texts: list[str]) -> None:
     posts = [{"id": str(index), "text": text} for index, text in enumerate(texts)]
     status, content = send(client, json.dumps({"posts": posts}).encode())

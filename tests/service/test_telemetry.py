@@ -26,7 +26,7 @@ def test_every_response_has_an_id_and_its_time(client: TestClient, path: str) ->
 
 def test_the_stages_of_a_prediction_are_told(client: TestClient) -> None:
     response = client.post("/v1/classify", json={"posts": ["love"]})
-    assert stages(response.headers["server-timing"]) == ["queue", "inference", "total"]
+    assert stages(response.headers["server-timing"]) == ["queue", "tokenize", "inference", "total"]
 
 
 @pytest.mark.parametrize("given", ["a", "7f9c-22.B_x:1", "x" * 128])
