@@ -45,25 +45,27 @@ class _Commands(click.Group):
             raise _ReaderLeftError from error
 
 
-def _missing(point: metadata.EntryPoint, error: ImportError) -> EarshotError:
+def _missing(point: metadata.EntryPoint, error: ImportError) -> Exception:
     """What to install for a command; an extra is named like the top-level package that needs it."""
     package = point.module.partition(".")[0]
     if (error.name or "").partition(".")[0] in ("earshot", package):
-        raise error  # a mistake of ours, not something left uninstalled
+        return error  # a mistake of ours, not something left uninstalled
     what = f"'earshot {point.name}' (which lacks {error.name})"
     if point.dist is not None and package in (point.dist.metadata.get_all("Provides-Extra") or ()):
         return MissingExtraError(what, package)
     return EarshotError(f"{what} is not completely installed: install it again")
 
 
-def _unavailable(name: str, error: EarshotError) -> click.Command:
+def _unavailable(name: str, error: Exception) -> click.Command:
+    """A command that only says why it cannot run, so that the others are listed and run all the same."""
+
     def refuse() -> NoReturn:
         raise error
 
     return click.Command(
         name,
         callback=refuse,
-        short_help=f"(not installed) {error}",
+        short_help=f"(not available) {error}",
         add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )

@@ -53,7 +53,7 @@ class DataError(EarshotError):
         problems: One entry per unusable row; empty when the file as a whole is at fault.
     """
 
-    SHOWN = 20
+    SHOWN = 100
 
     def __init__(self, message: str, problems: Sequence[RowProblem] = ()) -> None:
         self.problems = tuple(problems)

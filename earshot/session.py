@@ -60,6 +60,7 @@ class OnnxSession:
 
     def __init__(self, graph: Path, *, threads: int | None = None, provider: str = "CPUExecutionProvider") -> None:
         options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # its errors reach us as exceptions; standard error gets our one line
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -92,12 +93,14 @@ class OnnxSession:
             SessionError: The graph's metadata holds something else than lists of names, or not one for each output.
         """
         categories, urgencies = self._names(CATEGORIES_KEY), self._names(URGENCIES_KEY)
-        said = {CATEGORY_LOGITS: len(categories), SECONDARY_LOGITS: len(categories)}
+        named = {CATEGORY_LOGITS: len(categories), SECONDARY_LOGITS: len(categories)}
         if urgencies:
-            said[URGENCY_LOGITS] = len(urgencies) - 1
+            named[URGENCY_LOGITS] = len(urgencies) - 1
         widths = {node.name: node.shape[-1] for node in self._session.get_outputs()}
-        if widths != said:
-            raise SessionError(f"{self._graph} puts out {widths} although its metadata names labels for {said}")
+        # A width that the graph leaves open is no number.
+        known = {name: width if isinstance(width, int) else named.get(name) for name, width in widths.items()}
+        if known != named:
+            raise SessionError(f"{self._graph} puts out {widths} although its metadata names labels for {named}")
         return categories, urgencies
 
     def _names(self, key: str) -> tuple[str, ...]:
