@@ -58,12 +58,14 @@ def run(
     with _extra():
         from eval.console import summary
         from eval.evaluation import Resampling
+        from eval.predictors import without_credentials
         from eval.run import Request
         from eval.run import run as judge
-    typed = ["earshot", "eval", "run", "--model", model, "--suite", suite, "--output", str(output)]
+    typed = ["earshot", "eval", "run", "--model", without_credentials(model), "--suite", suite, "--output", str(output)]
     typed += [word for column in columns for word in ("--column", column)]
     typed += ["--seed", str(seed), "--resamples", str(resamples)]
     typed += ["--skip-bad-rows"] if skip_bad_rows else []
+    typed += ["--data-root", str(data_root)] if data_root else []
     request = Request(
         model=model,
         suite=suite,

@@ -14,7 +14,7 @@ import numpy as np
 from earshot.post import Prediction
 from earshot.taxonomy import Taxonomy
 from eval.errors import SuiteError
-from eval.metrics import DEFINITIONS
+from eval.metrics import DEFINITIONS, URGENCY
 from eval.metrics.calibration_error import calibration_error, reliability
 from eval.metrics.classification import classification, confusion_matrix
 from eval.metrics.family import Family, Ints
@@ -25,9 +25,6 @@ from eval.samples import Sample, SampleArrays
 from eval.slices import Slice, Value, default_slices, value_of, values_in
 from eval.suite import Suite
 from eval.uncertainty import MIN_STRATUM, bootstrap
-
-URGENCY = "urgency_"
-"""Prefix of the metrics on urgencies."""
 
 INTERVAL_METHOD = (
     f"Percentile bootstrap over posts, stratified by gold category (those of fewer than {MIN_STRATUM} posts pooled); "
@@ -80,10 +77,13 @@ def judge(samples: Sequence[Sample], suite: Suite, taxonomy: Taxonomy, resamplin
         resampling: How intervals are made.
 
     Raises:
-        SuiteError: The primary slice is empty, or a slice asks for a column that no post has.
+        SuiteError: The primary slice is empty, or a slice or group asks for a column that no post has.
     """
     slices = suite.slices or default_slices([sample.post for sample in samples])
-    members = [_members(samples, one) for one in slices]
+    for column in [*suite.group_by, *(column for one in slices for column in one.where)]:
+        if all(value_of(sample.post, column) is None for sample in samples):
+            raise SuiteError(f"suite '{suite.name}' asks for the column '{column}', which no post has")
+    members = [[sample for sample in samples if one.holds(sample.post)] for one in slices]
     if not members[0]:
         raise SuiteError(f"the primary slice '{slices[0].name}' of suite '{suite.name}' holds no post")
     return Findings(
@@ -97,13 +97,6 @@ def judge(samples: Sequence[Sample], suite: Suite, taxonomy: Taxonomy, resamplin
         ),
         primary=tuple(members[0]),
     )
-
-
-def _members(samples: Sequence[Sample], one: Slice) -> list[Sample]:
-    for column in one.where:
-        if all(value_of(sample.post, column) is None for sample in samples):
-            raise SuiteError(f"slice '{one.name}' asks for the column '{column}', which no post has")
-    return [sample for sample in samples if one.holds(sample.post)]
 
 
 def _judge_group(

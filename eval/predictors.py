@@ -6,6 +6,7 @@ Either is the core's `Predictor`; nothing that judges them can tell which it was
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,11 @@ def open_predictor(model: str) -> Iterator[Predictor]:
         yield pipeline
     finally:
         pipeline.close()
+
+
+def without_credentials(model: str) -> str:
+    """What `--model` names, fit to be written down: a URL's user name and password are left out."""
+    return re.sub(r"^(https?://)[^/@]*@", r"\1", model)
 
 
 def _client(url: str) -> httpx2.Client:

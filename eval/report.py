@@ -12,7 +12,7 @@ import jinja2
 
 from earshot.post import Prediction
 from earshot.records import LabelledPost
-from eval.metrics import DEFINITIONS
+from eval.metrics import DEFINITIONS, URGENCY
 from eval.results import ConfusionMatrix, EvaluationResults, Figure
 from eval.samples import Sample
 
@@ -125,9 +125,9 @@ def cautions(results: EvaluationResults) -> list[str]:
     found, data = results.primary, results.data
     said = []
     if data.skipped_rows:
-        said.append(f"{data.skipped_rows:,} unusable rows of the data file were left out.")
+        said.append(f"Unusable rows of the data file that were left out: {data.skipped_rows:,}.")
     if found.rejected:
-        said.append(f"The model gave no prediction for {found.rejected:,} posts; they count as wrong.")
+        said.append(f"Posts that the model gave no prediction for: {found.rejected:,}; they count as wrong.")
     rows = (*found.categories, *found.urgencies)
     if few := [f"{row.label} ({row.support:,})" for row in rows if 0 < row.support < SMALL]:
         said.append(f"Fewer than {SMALL} posts, read their figures with care: {', '.join(few)}.")
@@ -136,9 +136,9 @@ def cautions(results: EvaluationResults) -> list[str]:
     if not found.urgency_n:
         said.append("The data has no gold urgency: nothing is known of urgency.")
     elif found.urgency_n < found.n:
-        said.append(f"{found.n - found.urgency_n:,} posts have no gold urgency; figures on urgency leave them out.")
-    flat = [figure for row in rows for figure in (row.precision, row.recall) if figure and figure.low == figure.high]
-    if flat:
+        said.append(f"Posts without gold urgency, left out of figures on urgency: {found.n - found.urgency_n:,}.")
+    figures = [figure for row in rows for figure in (row.precision, row.recall, row.f1) if figure]
+    if any(figure.low is not None and figure.low == figure.high for figure in figures):
         said.append("An interval without width means that no error (or no success) was seen, not that none can happen.")
     return said
 
@@ -180,10 +180,13 @@ def confusions(matrix: ConfusionMatrix) -> list[tuple[str, str, int]]:
 
 def title(metric: str) -> str:
     """A metric's name in reports."""
+    metric, _, label = metric.removesuffix("]").partition("[")
     if metric in DEFINITIONS:
-        return DEFINITIONS[metric].title
-    bare = metric.removeprefix("urgency_")
-    return f"urgency {DEFINITIONS[bare].title}" if bare in DEFINITIONS else metric
+        name = DEFINITIONS[metric].title
+    else:
+        bare = metric.removeprefix(URGENCY)
+        name = f"urgency {DEFINITIONS[bare].title}" if bare in DEFINITIONS else metric
+    return f"{name} of {label}" if label else name
 
 
 def shown(figure: Figure) -> str:

@@ -13,7 +13,7 @@ from earshot.post import Post
 from earshot.predictor import Predictor
 from earshot.records import LabelledData, read_labelled
 from eval.evaluation import INTERVAL_METHOD, Findings, Resampling, definitions, judge
-from eval.predictors import open_predictor, predict_with_progress
+from eval.predictors import open_predictor, predict_with_progress, without_credentials
 from eval.report import render_report
 from eval.results import (
     PREDICTIONS,
@@ -98,7 +98,7 @@ def _results(
             name=identity.name,
             version=identity.version,
             digest=identity.digest,
-            target=request.model,
+            target=without_credentials(request.model),
             taxonomy=predictor.taxonomy,
         ),
         suite=SuiteInfo(

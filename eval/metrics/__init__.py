@@ -7,5 +7,8 @@ from __future__ import annotations
 
 from eval.metrics import calibration_error, classification, ordinal, selective
 
+URGENCY = "urgency_"
+"""Prefix of the metrics on urgencies."""
+
 DEFINITIONS = classification.DEFINITIONS | ordinal.DEFINITIONS | calibration_error.DEFINITIONS | selective.DEFINITIONS
-"""What each metric is; a metric on urgencies that is not here is the one without the prefix `urgency_`."""
+"""What each metric is; a metric on urgencies that is not here is as the one without the prefix."""
