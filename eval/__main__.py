@@ -87,9 +87,7 @@ def list_suites(data_root: Path | None) -> None:
     roots = data_roots(data_root)
     for suite in shipped_suites().values():
         path = suite.find(roots)
-        where = (
-            f"data: {path}" if path else f"data missing: {suite.data}; set {DATA_VARIABLE} to the folder that holds it"
-        )
+        where = path or f"missing; set {DATA_VARIABLE} to the folder that holds {suite.data}"
         click.echo(f"{suite.name}\n  {suite.description}\n  data: {where}")
 
 

@@ -134,10 +134,11 @@ def cautions(results: EvaluationResults) -> list[str]:
     if none := [row.label for row in rows if row.support == 0]:
         said.append(f"No post at all, so nothing is known of: {', '.join(none)}.")
     if not found.urgency_n:
-        said.append("The data has no gold urgency: nothing is known of urgency.")
+        said.append("Nothing is known of urgency: the data or the model has none.")
     elif found.urgency_n < found.n:
         said.append(f"Posts without gold urgency, left out of figures on urgency: {found.n - found.urgency_n:,}.")
-    figures = [figure for row in rows for figure in (row.precision, row.recall, row.f1) if figure]
+    per_label = (figure for row in rows for figure in (row.precision, row.recall, row.f1) if figure)
+    figures = [*found.figures, *per_label]
     if any(figure.low is not None and figure.low == figure.high for figure in figures):
         said.append("An interval without width means that no error (or no success) was seen, not that none can happen.")
     return said

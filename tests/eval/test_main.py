@@ -218,8 +218,16 @@ def test_list_names_each_suite_and_where_its_data_is(
     monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
     assert _call("eval", "list") == 0
     out = capsys.readouterr().out
-    assert f"data: {tmp_path / 'posts' / 'benchmark.jsonl'}" in out
+    assert f"  data: {tmp_path / 'posts' / 'benchmark.jsonl'}\n" in out
     assert "smoke" in out
+
+
+def test_list_says_what_to_set_where_data_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eval.__main__.data_roots", lambda chosen: (tmp_path,))
+    assert _call("eval", "list") == 0
+    assert f"  data: missing; set {DATA_VARIABLE} to the folder that holds authored.jsonl" in capsys.readouterr().out
 
 
 def test_the_card_gets_what_was_found_and_the_digest_stays(
