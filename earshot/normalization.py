@@ -31,22 +31,33 @@ _INVISIBLE = _Invisible()
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
 # Of a link only the host says anything; its path is a dozen tokens of noise.
 _LINK = re.compile(r"https?://([^\s/?#]*)\S*", re.IGNORECASE)
-_SPACE = re.compile(r"\s+")
 # No code point has as many digits; `html.unescape` would fail on Python's limit for long integers.
 _ABSURD_REFERENCE = re.compile(rf"&#[0-9]{{{len(str(sys.maxunicode)) + 1},}};?")
-# Sorting a pile of combining marks takes Unicode normalization quadratic time; 30 are allowed by the
+# Sorting a pile of combining marks takes Unicode normalization quadratic time; so many are allowed by the
 # stream-safe text format (UAX 15), which no language comes near.
+_MAX_MARKS = 30
 _MARKS = "".join(chr(code) for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code)))
-_PILE = re.compile(f"([{_MARKS}]{{30}})[{_MARKS}]+")
+_PILE = re.compile(f"([{_MARKS}]{{{_MAX_MARKS}}})[{_MARKS}]+")
 _MAX_PASSES = 8
 
 
 def _pass(text: str) -> str:
-    text = html.unescape(_ABSURD_REFERENCE.sub("\ufffd", text)).translate(_INVISIBLE)
+    if "&" in text:
+        text = html.unescape(_ABSURD_REFERENCE.sub("\ufffd", text))
+    if not (text.isascii() and text.isprintable()):
+        text = text.translate(_INVISIBLE)
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", _PILE.sub(r"\1", text)).translate(_QUOTES)
-    text = _LINK.sub(r"\1", text)
-    return _SPACE.sub(" ", text).strip()
+        text = unicodedata.normalize("NFKC", _without_piles(text)).translate(_QUOTES)
+    if "://" in text:
+        text = _LINK.sub(r"\1", text)
+    return " ".join(text.split())
+
+
+def _without_piles(text: str) -> str:
+    # Looking at every 31st character is enough to know that there is no run of 31.
+    if any(map(unicodedata.combining, text[_MAX_MARKS :: _MAX_MARKS + 1])):
+        return _PILE.sub(r"\1", text)
+    return text
 
 
 def normalize(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What can be said of a text without a model: that it is empty, too short, or in a script nobody trained on.
+"""What can be said of a text without a model: that it is empty, too short, or in a language nobody trained on.
 
 Knows nothing of scores; `decision` turns what is found into review reasons.
 """
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from earshot.language import foreign_language
 from earshot.post import ReviewReason
 
 # One scan over maximal runs, each judged by itself: a pattern that searches for hosts from every
@@ -24,7 +25,7 @@ _LATIN_LANGUAGES = frozenset(  # as one string, because the formatter gives each
     "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it lt lv ms mt nb nl nn no pl pt ro sk sl sq sv sw "  # noqa: SIM905
     "tl tr vi".split()
 )
-"""Languages written in Latin letters; of a model for any other language nothing is claimed."""
+"""Languages written in Latin letters; to a model for any other language no script is foreign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ def screen(text: str, languages: tuple[str, ...]) -> Screening:
 
     `empty` means that nothing but handles, links, punctuation or emoji is left; `too_short` that a single word is.
     Hashtags count as words, because people write them as such ("#refund #now"). `unsupported_language` is claimed
-    by script: when most letters are not Latin and all languages of the model are written in Latin letters.
+    by script, when most letters are not Latin and all languages of the model are written in Latin letters, or by
+    the commonest words of another language.
 
     Args:
         text: The normalized text.
@@ -54,7 +56,7 @@ def screen(text: str, languages: tuple[str, ...]) -> Screening:
     if not text.strip(_UNSEEN):
         return Screening(blank=True)
     words = list(_words(text))
-    if _LATIN_LANGUAGES.issuperset(languages) and languages and _is_mostly_foreign(words):
+    if _is_in_another_script(words, languages) or foreign_language(words, languages):
         return Screening(blank=False, reasons=("unsupported_language",))
     if not words:
         return Screening(blank=False, reasons=("empty",))
@@ -66,11 +68,15 @@ def screen(text: str, languages: tuple[str, ...]) -> Screening:
 def _words(text: str) -> Iterator[str]:
     """The words, without handles, mail addresses and hosts."""
     for run in _RUN.findall(text):
-        if "@" not in run and not _HOST.fullmatch(run.strip(".-")):
-            yield from (word for word in _WORD.findall(run) if any(map(str.isalnum, word)))
+        if "@" not in run and not ("." in run and _HOST.fullmatch(run.strip(".-"))):
+            yield from (word for word in _WORD.findall(run) if word.strip("_"))
 
 
-def _is_mostly_foreign(words: list[str]) -> bool:
+def _is_in_another_script(words: list[str], languages: tuple[str, ...]) -> bool:
+    if not languages or not _LATIN_LANGUAGES.issuperset(languages):
+        return False
+    if all(map(str.isascii, words)):
+        return False
     letters = [letter for word in words for letter in word if letter.isalpha()]
     return 2 * sum(not _is_latin(letter) for letter in letters) > len(letters)
 

@@ -50,6 +50,12 @@ def test_another_script_is_an_unsupported_language(text: str) -> None:
     assert screen(normalize(text), ENGLISH).reasons == ("unsupported_language",)
 
 
+def test_another_language_in_latin_letters_is_unsupported_too() -> None:
+    text = "@acme Mein Paket ist noch nicht da https://t.co/x"
+    assert screen(normalize(text), ENGLISH).reasons == ("unsupported_language",)
+    assert screen(normalize(text), ("en", "de")).reasons == ()
+
+
 def test_a_few_foreign_words_do_not_count() -> None:
     assert not screen("please translate привет for me", ENGLISH).reasons
 
