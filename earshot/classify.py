@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import chain
@@ -105,25 +105,21 @@ def classify(
     bundle = Bundle.load(model)
     if output is None:
         with Pipeline(bundle) as predictor:
-            tally = Job(table, text_column, predictor).print(sys.stdout.buffer, output_kind)
+            tally = Job(table, text_column, predictor).to_stream(sys.stdout.buffer, output_kind)
         if tally.errors and not isinstance(source, tuple):
             click.echo(f"earshot: {tally}", err=True)
         return
-    journal = Journal(
-        output.with_name(f"{output.name}.partial.jsonl"),
-        {
-            "input": table.sha256,
-            "input format": kind,
-            "text column": text_column,
-            "model": bundle.identity.digest,
-            "earshot version": metadata.version("earshot"),
-        },
-        [number for number, _ in table.rows],
-        restart=restart,
-    )
+    depends_on = {
+        "input": table.sha256,
+        "input format": kind,
+        "text column": text_column,
+        "model": bundle.identity.digest,
+        "earshot version": metadata.version("earshot"),
+    }
+    journal = open_journal(output, depends_on, table, restart=restart)
     try:
         with Pipeline(bundle) as predictor:
-            tally = Job(table, text_column, predictor).save(output, output_kind, journal)
+            tally = Job(table, text_column, predictor).to_file(output, output_kind, journal)
     except KeyboardInterrupt:
         click.echo(
             f"earshot: interrupted after {journal.done} of {len(table.rows)} rows; "
@@ -132,6 +128,22 @@ def classify(
         )
         context.exit(_INTERRUPTED)
     click.echo(f"earshot: {tally}, written to {output}", err=True)
+
+
+def open_journal(output: Path, depends_on: Mapping[str, str], table: Table, *, restart: bool = False) -> Journal:
+    """The journal that lies beside an output while it is not complete.
+
+    Args:
+        output: The file that will be written.
+        depends_on: All that its content depends on.
+        table: The input.
+        restart: Throw away what an interrupted run left.
+
+    Raises:
+        JournalError: What is there belongs to another run.
+    """
+    path = output.with_name(f"{output.name}.partial.jsonl")
+    return Journal(path, depends_on, [number for number, _ in table.rows], restart=restart)
 
 
 @dataclass(slots=True)
@@ -172,7 +184,7 @@ class Job:
     text_column: str
     predictor: Predictor
 
-    def print(self, stream: BinaryIO, kind: str) -> Tally:
+    def to_stream(self, stream: BinaryIO, kind: str) -> Tally:
         """Write the rows to a stream as they are judged.
 
         Args:
@@ -185,7 +197,7 @@ class Job:
         stream.flush()
         return tally
 
-    def save(self, output: Path, kind: str, journal: Journal) -> Tally:
+    def to_file(self, output: Path, kind: str, journal: Journal) -> Tally:
         """Judge the rows that the journal lacks, then write the output: all of it, or nothing.
 
         Args:

@@ -19,7 +19,7 @@ import pytest
 
 from earshot import Bundle, ModelIdentity, Pipeline, Post, Result, Taxonomy
 from earshot.__main__ import main
-from earshot.classify import ADDED, CHUNK, Job, judge
+from earshot.classify import ADDED, CHUNK, Job, judge, open_journal
 from earshot.journal import Journal
 from earshot.tables import Table, read_table
 from tests.tiny import write_tiny_bundle
@@ -368,20 +368,17 @@ def posts(count: int) -> Table:
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
 def test_an_interrupted_run_goes_on_and_gives_the_same(tmp_path: Path, tiny_pipeline: Pipeline, kind: str) -> None:
     table = posts(5 * CHUNK + 7)
-    numbers = [number for number, _ in table.rows]
-
-    def journal(name: str) -> Journal:
-        return Journal(tmp_path / f"{name}.partial.jsonl", {"input": "x"}, numbers)
-
     whole, resumed = tmp_path / f"whole.{kind}", tmp_path / f"resumed.{kind}"
-    Job(table, "text", tiny_pipeline).save(whole, kind, journal("whole"))
+    Job(table, "text", tiny_pipeline).to_file(whole, kind, open_journal(whole, {}, table))
     with pytest.raises(KeyboardInterrupt):
-        Job(table, "text", Interrupted(tiny_pipeline, 2 * CHUNK)).save(resumed, kind, journal("resumed"))
+        Job(table, "text", Interrupted(tiny_pipeline, 2 * CHUNK)).to_file(
+            resumed, kind, open_journal(resumed, {}, table)
+        )
     assert not resumed.exists()
-    kept = journal("resumed")
+    kept = open_journal(resumed, {}, table)
     assert kept.done == 2 * CHUNK
     rest = Interrupted(tiny_pipeline, 10 * CHUNK)
-    tally = Job(table, "text", rest).save(resumed, kind, kept)
+    tally = Job(table, "text", rest).to_file(resumed, kind, kept)
     assert rest.asked == len(table.rows) - 2 * CHUNK
     assert (tally.rows, tally.errors) == (len(table.rows), sum(not row["text"] for _, row in table.rows))
     assert resumed.read_bytes() == whole.read_bytes()
@@ -393,11 +390,11 @@ def test_the_output_is_all_or_nothing(tmp_path: Path, tiny_pipeline: Pipeline) -
     output.write_bytes(b"of yesterday")
     table = posts(3)
     table.columns = ("id", "text", "\ud83d")  # no such column name can be stored in Parquet
-    journal = Journal(tmp_path / "partial.jsonl", {}, [1, 2, 3])
+    journal = open_journal(output, {}, table)
     with pytest.raises(UnicodeEncodeError):
-        Job(table, "text", tiny_pipeline).save(output, "parquet", journal)
+        Job(table, "text", tiny_pipeline).to_file(output, "parquet", journal)
     assert output.read_bytes() == b"of yesterday"
-    assert {path.name for path in tmp_path.iterdir()} == {"out.csv", "partial.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == {"out.csv", "out.csv.partial.jsonl"}
     assert journal.done == 3
 
 
