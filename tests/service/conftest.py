@@ -17,7 +17,7 @@ from tests.tiny import write_tiny_bundle
 READY_WITHIN_S = 30
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _default_settings() -> Iterator[None]:
     """Whatever this machine configures is not what is tested."""
     with pytest.MonkeyPatch.context() as patch:
