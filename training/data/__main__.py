@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +14,12 @@ import click
 from earshot.errors import MissingExtraError
 from earshot.records import read_labelled
 from earshot.taxonomy import Taxonomy
+from training.config import TrainingConfig
 
 DATA = Path(__file__).parents[2] / "data"
 """Where a clone of the repository keeps overlays and `sources.toml`."""
+
+_DEFAULTS = TrainingConfig()
 
 _catalogue = click.option(
     "--catalogue",
@@ -30,6 +35,86 @@ _taxonomy = click.option(
 @click.group("data")
 def data() -> None:
     """Check labelled posts, and get the public ones."""
+
+
+@data.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Labelled posts that must share none with FILE, such as a benchmark. May be repeated.",
+)
+@_taxonomy
+@click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="Such as text=body. May be repeated.")
+@click.option("-o", "--output", default="runs/data-check", show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--similarity",
+    default=_DEFAULTS.split.near_duplicate_similarity,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Jaccard similarity of word 3-grams from which two posts are near-duplicates.",
+)
+@click.option(
+    "--tokenizer", type=click.Path(path_type=Path), help="A tokenizer.json; by default that of the default encoder."
+)
+@click.option("--max-tokens", default=_DEFAULTS.model.max_tokens, show_default=True, type=click.IntRange(min=8))
+@click.option("--language", default="en", show_default=True, help="ISO 639-1 code of what posts should be in.")
+@click.option("--label-issues/--no-label-issues", default=True, help="Search for doubtful labels; takes longest.")
+@click.option("--folds", default=5, show_default=True, type=click.IntRange(min=2), help="Of that search.")
+@click.option("--seed", default=_DEFAULTS.seed, show_default=True, type=click.IntRange(min=0))
+def check(
+    files: tuple[Path, ...],
+    against: tuple[Path, ...],
+    taxonomy: Path | None,
+    columns: tuple[str, ...],
+    output: Path,
+    similarity: float,
+    tokenizer: Path | None,
+    max_tokens: int,
+    language: str,
+    folds: int,
+    seed: int,
+    *,
+    label_issues: bool,
+) -> None:
+    """Check labelled posts before a training: rows, duplicates, leakage, balance, length, language, doubtful labels.
+
+    Writes report.html and label_issues.csv (with texts: not for publication) and check.json (without). Nothing is
+    changed. Exits 1 when there is an error: unusable rows, posts shared with --against, copies of one post with
+    different categories that nobody marked ambiguous, or a single category. All else is a warning.
+    """
+    renamed = _renamed(columns)
+    with _extra():
+        from training.data import check as checking
+        from training.data.findings import weigh
+        from training.data.lengths import default_tokenizer
+
+        request = checking.Request(
+            files=files,
+            against=against,
+            taxonomy=Taxonomy.load(taxonomy) if taxonomy else Taxonomy.default(),
+            columns=renamed,
+            similarity=similarity,
+            tokenizer=tokenizer or default_tokenizer(),
+            max_tokens=max_tokens,
+            max_characters=_DEFAULTS.model.max_characters,
+            language=language,
+            label_issues=label_issues,
+            folds=folds,
+            seed=seed,
+            command=shlex.join(["earshot", *sys.argv[1:]]),
+        )
+        checked = checking.check(request)
+    findings = weigh(checked)
+    checking.write(request, checked, findings, output)
+    click.echo(f"{len(checked.posts):,} usable posts in {len(files)} file(s)")
+    for finding in findings:
+        click.echo(f"{finding.severity + ':':9}{finding.says}")
+    click.echo(f"wrote {output}/: report.html, label_issues.csv, check.json")
+    if not checking.passed(findings):
+        click.get_current_context().exit(1)
 
 
 @data.command()
@@ -113,6 +198,16 @@ def overlay(
     rows = overlay_rows(posts, parts, None if benchmark else sources)
     for path, count in write_overlays(output, rows).items():
         click.echo(f"wrote {path}: {count:,} rows")
+
+
+def _renamed(columns: tuple[str, ...]) -> dict[str, str]:
+    renamed = {}
+    for column in columns:
+        ours, equals, theirs = column.partition("=")
+        if not (ours and equals and theirs):
+            raise click.BadParameter(f"takes OURS=THEIRS, not '{column}'", param_hint="'--column'")
+        renamed[ours] = theirs
+    return renamed
 
 
 @contextmanager
