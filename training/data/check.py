@@ -44,7 +44,7 @@ class Request:
         max_tokens: What that model would read of a post.
         max_characters: Likewise.
         language: ISO 639-1 code of what the posts should be in.
-        label_issues: Whether to search for wrong labels, which takes longest.
+        label_issues: Whether to search for doubtful labels, which takes longest.
         folds: Of the cross-validation behind that search.
         seed: Of its parts.
         command: For the record.

@@ -68,7 +68,7 @@ class Checked:
         lengths: Of the posts.
         languages: Of the posts.
         language: What they should be in.
-        searches: Of labels that are probably wrong.
+        searches: Of doubtful labels.
     """
 
     taxonomy: Taxonomy
@@ -139,13 +139,13 @@ def _unusable(checked: Checked) -> Iterator[Finding]:
             "error",
             "unusable-rows",
             bad,
-            f"{bad:,} rows cannot be used.",
+            f"Rows that cannot be used: {bad:,}.",
             "Correct them; a training stops at them, or goes on without them by --skip-bad-rows.",
         )
     names = Counter((post.file, post.labelled.id) for post in checked.posts if post.labelled.id is not None)
     repeated = sum(count > 1 for count in names.values())
     if repeated:
-        yield Finding("warning", "repeated-ids", repeated, f"{repeated:,} ids stand in one file more than once.")
+        yield Finding("warning", "repeated-ids", repeated, f"Ids that stand in one file more than once: {repeated:,}.")
 
 
 def _leaks(checked: Checked) -> Iterator[Finding]:
@@ -155,7 +155,7 @@ def _leaks(checked: Checked) -> Iterator[Finding]:
             "error",
             "leakage",
             len(checked.leaks),
-            f"{len(checked.leaks):,} posts stand also in the data to be kept apart, {same:,} of them word for word.",
+            f"Posts that stand also in the data to be kept apart: {len(checked.leaks):,} ({same:,} word for word).",
             "Take them out of one side: figures on posts that were trained on say nothing.",
         )
 
@@ -167,7 +167,7 @@ def _copies(checked: Checked) -> Iterator[Finding]:
             "error",
             "contradicting-copies",
             contradicting,
-            f"{contradicting:,} texts stand there several times with different categories.",
+            f"Texts that stand there several times with different categories: {contradicting:,}.",
             "Decide on one category, or mark the post ambiguous.",
         )
     differing = len(checked.differing_near_duplicates)
@@ -176,14 +176,12 @@ def _copies(checked: Checked) -> Iterator[Finding]:
             "warning",
             "differing-near-duplicates",
             differing,
-            f"{differing:,} groups of near-duplicates differ in category or urgency.",
+            f"Groups of near-duplicates that differ in category or urgency: {differing:,}.",
             "Read each group side by side; a different word may well be the reason, a slip as well.",
         )
     extra = sum(len(rows) - 1 for rows in checked.copies)
     if extra:
-        yield Finding(
-            "warning", "copies", extra, f"{extra:,} posts are copies of another one.", "One of each is enough."
-        )
+        yield Finding("warning", "copies", extra, f"Copies of another post: {extra:,}.", "One of each is enough.")
     alike = sum(len(rows) - 1 for rows in checked.near_duplicates) - extra
     if alike > 0:
         many = alike >= MANY_NEAR_DUPLICATES * len(checked.posts)
@@ -191,7 +189,7 @@ def _copies(checked: Checked) -> Iterator[Finding]:
             "warning" if many else "note",
             "near-duplicates",
             alike,
-            f"{alike:,} posts are near-duplicates of another one.",
+            f"Near-duplicates of another post: {alike:,}.",
             "A training keeps them on one side of its validation split.",
         )
 
@@ -238,8 +236,8 @@ def _doubtful_labels(checked: Checked) -> Iterator[Finding]:
                 "warning",
                 f"doubtful-{search.target}",
                 len(issues),
-                f"{len(issues):,} posts ({share:.1%}) probably have the wrong {search.target}, by a simple model with an "
-                f"out-of-fold macro-F1 of {search.macro_f1:.2f}, whose own mistakes are among them.",
+                f"Posts whose {search.target} is worth a second look: {len(issues):,} ({share:.1%}), by a simple model "
+                f"with an out-of-fold macro-F1 of {search.macro_f1:.2f}, its own mistakes included.",
                 "Work through label_issues.csv from the top for as long as it pays; nothing is changed by itself.",
             )
         if search.passed_over:
@@ -247,7 +245,7 @@ def _doubtful_labels(checked: Checked) -> Iterator[Finding]:
                 "note",
                 f"unsearched-{search.target}",
                 len(search.passed_over),
-                f"Too few posts to search for wrong labels: {_list(search.passed_over)}.",
+                f"Too few posts to search for doubtful labels: {_list(search.passed_over)}.",
             )
 
 
@@ -259,7 +257,7 @@ def _lengths(checked: Checked) -> Iterator[Finding]:
             "warning" if share >= MANY_TRUNCATED else "note",
             "truncated",
             truncated,
-            f"The end of {truncated:,} posts ({share:.1%}) would not be read at {checked.lengths.max_tokens} tokens.",
+            f"Posts whose end would not be read at {checked.lengths.max_tokens} tokens: {truncated:,} ({share:.1%}).",
             "Raise model.max_tokens if what matters comes late." if share >= MANY_TRUNCATED else "",
         )
 
@@ -274,7 +272,7 @@ def _languages(checked: Checked) -> Iterator[Finding]:
             "warning" if share >= MANY_FOREIGN else "note",
             "foreign-language",
             len(foreign),
-            f"{len(foreign):,} posts ({share:.1%}) are in another language than '{checked.language}': {which}.",
+            f"Posts in another language than '{checked.language}': {len(foreign):,} ({share:.1%}), {which}.",
         )
     wordless = len(checked.wordless)
     if wordless:
@@ -282,7 +280,7 @@ def _languages(checked: Checked) -> Iterator[Finding]:
             "warning",
             "no-words",
             wordless,
-            f"{wordless:,} posts have no words but handles, links, punctuation or emoji.",
+            f"Posts without words, but for handles, links, punctuation or emoji: {wordless:,}.",
             "A service sends such posts to a person whatever the model says.",
         )
 
@@ -292,5 +290,5 @@ def _unlabelled(checked: Checked) -> Iterator[Finding]:
         return
     without = sum(post.labelled.urgency is None for post in checked.posts)
     if without:
-        says = f"{without:,} posts have no urgency."
+        says = f"Posts without urgency: {without:,}."
         yield Finding("note", "no-urgency", without, says, "A training passes them over when it learns urgency.")

