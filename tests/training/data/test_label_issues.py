@@ -38,7 +38,7 @@ def test_changed_labels_are_found_far_more_often_than_by_chance(posts: list[Chec
     assert 0 < search.macro_f1 < 1
 
 
-def _with(post: CheckedPost, **labels: Any) -> CheckedPost:
+def _with(post: CheckedPost, **labels: Any) -> CheckedPost:  # noqa: ANN401 (of several types)
     return replace(post, labelled=replace(post.labelled, **labels))
 
 
