@@ -102,7 +102,7 @@ def _spoken(languages: Mapping[str, int], most: int = 8) -> list[tuple[str, int]
     named = [(code, count) for code, count in languages.items() if code != UNKNOWN]
     rest = sum(count for _, count in named[most:])
     told = named[:most] + ([("others", rest)] if rest else [])
-    return [*told, ("too short to tell", languages.get(UNKNOWN, 0))]
+    return [*told, ("cannot be told", languages.get(UNKNOWN, 0))]
 
 
 def _together(checked: Checked) -> list[tuple[str, list[int]]]:
