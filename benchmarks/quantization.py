@@ -1,4 +1,4 @@
-"""What each way of dynamic int8 quantization costs: flipped categories and changed scores, against fp32.
+"""What each way of int8 quantization costs: flipped categories and changed scores, against fp32.
 
 earshot train … --output DIR --keep-checkpoints
 python benchmarks/quantization.py DIR.training $EARSHOT_DATA/posts/unlabelled.jsonl
@@ -8,31 +8,27 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from earshot.normalization import normalize
 from earshot.tables import read_table
 from earshot.tokenization import Tokenizer
 from training.export_onnx import quantization_figures, run_graph
+from training.quantize import quantize_rowwise
 
-VARIANTS: dict[str, dict[str, Any]] = {
-    "8-bit weights, all": {"reduce_range": False},
-    "7-bit weights, all": {"reduce_range": True},
-    "8-bit weights, heads in fp32": {"reduce_range": False, "heads": True},
-    "7-bit weights, heads in fp32": {"reduce_range": True, "heads": True},
-    "8-bit weights, embeddings in fp32": {"reduce_range": False, "operators": ["MatMul", "Gemm"]},
+Quantize = Callable[[Path, Path], None]
+_dynamic = partial(quantize_dynamic, weight_type=QuantType.QInt8, per_channel=True)
+VARIANTS: dict[str, Quantize] = {
+    "one scale a tensor, 8-bit weights": partial(_dynamic, reduce_range=False),
+    "one scale a tensor, 7-bit weights": partial(_dynamic, reduce_range=True),
+    "the same, 8-bit, embeddings in fp32": partial(_dynamic, op_types_to_quantize=["MatMul"]),
+    "a scale a row, 8-bit weights": partial(quantize_rowwise, weight_bits=8),
+    "a scale a row, 7-bit weights": partial(quantize_rowwise, weight_bits=7),
 }
-
-
-def _heads(graph: Path) -> list[str]:
-    """The products that give the graph's outputs."""
-    model = onnx.load(graph, load_external_data=False)
-    outputs = {output.name for output in model.graph.output}
-    return [node.name for node in model.graph.node if outputs & set(node.output)]
 
 
 def main() -> None:
@@ -50,17 +46,9 @@ def main() -> None:
     print(f"n = {len(ids)} posts of {arguments.posts.name}, against {fp32}")
     print(f"{'variant':36} {'MB':>6} {'flips %':>8} {'p99':>7} {'max':>7}")
     with tempfile.TemporaryDirectory() as folder:
-        for name, options in VARIANTS.items():
+        for name, quantize in VARIANTS.items():
             path = Path(folder) / "int8.onnx"
-            quantize_dynamic(
-                fp32,
-                path,
-                weight_type=QuantType.QInt8,
-                per_channel=True,
-                reduce_range=options["reduce_range"],
-                op_types_to_quantize=options.get("operators"),
-                nodes_to_exclude=_heads(fp32) if options.get("heads") else None,
-            )
+            quantize(fp32, path)
             figures = quantization_figures(exact, run_graph(path, ids))
             print(
                 f"{name:36} {path.stat().st_size / 1e6:6.1f} {100 * figures['int8_category_flips']:8.2f} "

@@ -200,7 +200,7 @@ class Manifest(_Frozen):
         version: The model's version.
         created_at: When it was written, ISO 8601, UTC.
         architecture: `encoder` for a fine-tuned transformer, `tfidf` for the linear baseline.
-        precision: Numbers in the graph: `fp32`, or `int8-dynamic`.
+        precision: Numbers in the graph: `fp32`, or `int8-rowwise`.
         taxonomy: Labels in the order of the graph's outputs.
         base_model: Where the weights started from.
         limits: What the model can read.
@@ -217,7 +217,7 @@ class Manifest(_Frozen):
     version: str = Field(min_length=1)
     created_at: str
     architecture: Literal["encoder", "tfidf"]
-    precision: Literal["fp32", "int8-dynamic"]
+    precision: Literal["fp32", "int8-rowwise"]
     taxonomy: Taxonomy
     base_model: BaseModelInfo
     limits: Limits

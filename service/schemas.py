@@ -279,7 +279,7 @@ class ModelDescription(ModelReference):
     architecture: str = Field(examples=["encoder"])
     """`encoder` for a fine-tuned transformer, `tfidf` for the linear baseline."""
 
-    precision: str = Field(examples=["int8-dynamic"])
+    precision: str = Field(examples=["int8-rowwise"])
     """Numbers in the graph."""
 
     provider: str = Field(examples=["CPUExecutionProvider"])

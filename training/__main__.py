@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ def _pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
             raise click.UsageError(f"{option} takes NAME=VALUE, not '{value}'")
         pairs[name] = other
     return pairs
+
+
+def _typed(value: str) -> Any:  # noqa: ANN401 (whatever TOML can say)
+    """Read a value as in the TOML file; a word that is no TOML value is a string."""
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
 
 
 @click.command()
@@ -62,7 +71,7 @@ def train(
     keep_checkpoints: bool,
 ) -> None:
     """Fine-tune, calibrate, choose thresholds, export to ONNX, check parity, write a bundle, log to MLflow."""
-    overrides: dict[str, Any] = dict(_pairs(settings, "--set"))
+    overrides = {name: _typed(value) for name, value in _pairs(settings, "--set").items()}
     if base_model:
         overrides["model.base_model"] = base_model
     config = TrainingConfig.load(config_file, overrides)

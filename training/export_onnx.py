@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
 from earshot.calibration import ordinal, softmax
@@ -80,7 +79,7 @@ def export_fp32(model: nn.Module, path: Path, taxonomy: Taxonomy, vocabulary: in
 def write_labels(path: Path, taxonomy: Taxonomy) -> None:
     """Put the label order into the graph's metadata, where no edit of a manifest reaches it."""
     graph = onnx.load(path)
-    # The exporter leaves shapes of before its own rewriting, which the quantizer then trips over.
+    # The exporter leaves shapes of before its own rewriting, which onnx's shape inference then trips over.
     del graph.graph.value_info[:]
     onnx.helper.set_model_props(
         graph,
@@ -91,23 +90,6 @@ def write_labels(path: Path, taxonomy: Taxonomy) -> None:
     )
     graph.producer_name = "earshot"
     onnx.save(graph, path)
-
-
-def quantize_int8(fp32: Path, int8: Path, taxonomy: Taxonomy) -> None:
-    """Quantize weights to int8 per channel, activations dynamically.
-
-    Weights use 7 of 8 bits: where a processor has AVX2 but no VNNI, two 8-bit products added in 16 bits
-    saturate, and the graph would answer differently there.
-
-    Args:
-        fp32: The exported graph.
-        int8: Where to write the quantized one.
-        taxonomy: The labels, written into its metadata again.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        quantize_dynamic(fp32, int8, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
-    write_labels(int8, taxonomy)
 
 
 def run_graph(graph: Path, ids: Sequence[Ids]) -> Logits:

@@ -28,13 +28,13 @@ from training.export_onnx import (
     check_export,
     export_fp32,
     quantization_figures,
-    quantize_int8,
     run_graph,
     write_labels,
 )
 from training.fit_calibration import fit_calibration
 from training.fit_encoder import EncoderFit
 from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
+from training.quantize import quantize_rowwise
 from training.select_thresholds import select_thresholds
 from training.splits import near_duplicate_groups, validation_rows
 from training.tracking import Run, tracked
@@ -42,6 +42,8 @@ from training.validation import validation_figures
 from training.write_bundle import package_versions, write_bundle
 
 Say = Callable[[str], None]
+
+_RUN = "run.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,12 @@ class Request:
         return self.output.with_name(f"{self.output.name}.training")
 
     def fingerprint(self, data: Sequence[TrainingData]) -> str:
-        """Of all that decides the result: a checkpoint with another one belongs to another training."""
+        """Of all that decides the weights: a checkpoint with another one belongs to another training.
+
+        How they are then exported and decided upon may change between a stop and a resumption.
+        """
         content = [
-            self.config.model_dump(mode="json"),
+            self.config.model_dump(mode="json", exclude={"export", "decision"}),
             self.taxonomy.model_dump(mode="json"),
             [source.model_dump(mode="json") for source in data],
         ]
@@ -126,9 +131,7 @@ def train(request: Request, say: Say) -> Bundle:
     say(f"{len(training)} posts to learn from, {len(validation)} to validate on (near-duplicates kept together)")
     run_id = _previous_run(request) if resume else None
     with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
-        run_file = request.work / "run"
-        request.work.mkdir(parents=True, exist_ok=True)
-        run_file.write_text(run.id, encoding="ascii")
+        _keep_run(request, run.id)
         run.log_config(request.config, sources, request.command)
         if request.config.model.architecture == "encoder":
             fit = _fit_encoder(request, training, validation, fingerprint, run, say, resume=resume)
@@ -153,11 +156,19 @@ def _look_for_checkpoint(request: Request) -> bool:
     return checkpoints.exists()
 
 
+def _keep_run(request: Request, run_id: str) -> None:
+    request.work.mkdir(parents=True, exist_ok=True)
+    kept = {"run_id": run_id, "config": request.config.model_dump(mode="json")}
+    (request.work / _RUN).write_text(json.dumps(kept), encoding="utf-8")
+
+
 def _previous_run(request: Request) -> str | None:
+    """The MLflow run to go on with; another one where the configuration changed, which a run's parameters cannot."""
     try:
-        return (request.work / "run").read_text(encoding="ascii")
-    except OSError:
+        kept = json.loads((request.work / _RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
+    return str(kept["run_id"]) if kept["config"] == request.config.model_dump(mode="json") else None
 
 
 def _check_labels(dataset: Dataset, taxonomy: Taxonomy) -> None:
@@ -205,7 +216,7 @@ def _fit_encoder(
         training,
         validation,
         Checkpoints(request.work),
-        Progress(fingerprint, run_id=run.id),
+        Progress(fingerprint),
         resume=resume,
         on_epoch_end=on_epoch_end,
     )
@@ -221,7 +232,7 @@ def _fit_encoder(
     if config.export.precision == "fp32":
         return _Fit(fp32, tokenizer, tokenizer_path, base.info, exported, parity)
     int8 = request.work / "int8.onnx"
-    quantize_int8(fp32, int8, taxonomy)
+    quantize_rowwise(fp32, int8, weight_bits=config.export.weight_bits)
     quantized = run_graph(int8, ids)
     parity |= quantization_figures(exported, quantized)
     return _Fit(int8, tokenizer, tokenizer_path, base.info, quantized, parity)

@@ -52,7 +52,7 @@ def trained(tiny_encoder: Path, authored_file: Path, tmp_path_factory: pytest.Te
             folder,
             *("--data", str(authored_file)),
             *("--base-model", str(tiny_encoder)),
-            *("--set", "model.max_tokens=64"),
+            *("--set", "model.max_tokens=64", "--set", "export.weight_bits=8"),
             *("--set", "optimization.epochs=2"),
             *("--set", "optimization.learning_rate=0.003"),
         )
@@ -76,7 +76,8 @@ def test_the_manifest_says_where_the_bundle_came_from(trained: Path, authored_fi
     manifest = Bundle.load(trained / "bundle").manifest
     (source,) = manifest.training.data
     assert (source.name, source.rows, source.licences) == (authored_file.name, 320, {"project": 320})
-    assert manifest.precision == "int8-dynamic"
+    assert manifest.precision == "int8-rowwise"
+    assert manifest.training.config["export"]["weight_bits"] == 8
     assert manifest.training.parity["export_probability_change_max"] <= 1e-4
     assert {"macro_f1", "urgency_kappa", "n"} <= set(manifest.training.validation)
     assert len(manifest.golden) == 12
