@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
 from transformers.utils.logging import disable_progress_bar
 
 from earshot.bundle import BaseModelInfo
@@ -33,12 +33,13 @@ class BaseModel:
     info: BaseModelInfo
 
 
-def load_base_model(name: str, max_tokens: int) -> BaseModel:
+def load_base_model(name: str, max_tokens: int, *, attention_dropout: float | None = None) -> BaseModel:
     """Load an encoder by Hugging Face id, folder, or the default package's name.
 
     Args:
         name: What the user named.
         max_tokens: Token ids per post that it must be able to read.
+        attention_dropout: In place of the encoder's own.
 
     Raises:
         ConfigError: It cannot be loaded, has no fast tokenizer, or reads fewer tokens.
@@ -47,7 +48,10 @@ def load_base_model(name: str, max_tokens: int) -> BaseModel:
     source = str(folder) if folder.is_dir() else name
     disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves its logging without annotations
     try:
-        encoder = AutoModel.from_pretrained(source, attn_implementation="eager")
+        config = AutoConfig.from_pretrained(source)
+        if attention_dropout is not None:
+            _set_attention_dropout(config, attention_dropout, name)
+        encoder = AutoModel.from_pretrained(source, config=config, attn_implementation="eager")
         tokenizer = AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError, ImportError) as error:
         raise ConfigError(f"cannot load the base model '{name}': {error}") from error
@@ -69,6 +73,14 @@ def load_base_model(name: str, max_tokens: int) -> BaseModel:
             sha256=_weights_sha256(folder),
         ),
     )
+
+
+def _set_attention_dropout(config: PreTrainedConfig, rate: float, name: str) -> None:
+    known = [key for key in ("attention_probs_dropout_prob", "attention_dropout") if hasattr(config, key)]
+    if not known:
+        raise ConfigError(f"'{name}' has no attention dropout that could be set: leave model.attention_dropout out")
+    for key in known:
+        setattr(config, key, rate)
 
 
 def _default_folder() -> Path:

@@ -32,6 +32,8 @@ class ModelConfig(_Section):
         base_model: A Hugging Face id, a folder, or the default package.
         pooling: How token vectors become one vector per post.
         dropout: On the pooled vector, while training.
+        attention_dropout: On attention weights, while training; by default what the base model was made with. It costs
+            more than a quarter of a step on a CPU, which draws random numbers one after the other.
         max_tokens: Token ids per post, special tokens included; the rest is not read.
         max_characters: Characters per post, after normalization.
         languages: ISO 639-1 codes of the training data.
@@ -41,6 +43,7 @@ class ModelConfig(_Section):
     base_model: str = DEFAULT_BASE_MODEL
     pooling: Literal["mean", "cls"] = "mean"
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    attention_dropout: float | None = Field(default=None, ge=0, lt=1)
     max_tokens: int = Field(default=256, ge=8)
     max_characters: int = Field(default=4000, ge=100)
     languages: tuple[str, ...] = ("en",)

@@ -203,7 +203,9 @@ def _fit_encoder(
     resume: bool,
 ) -> _Fit:
     config, taxonomy = request.config, request.taxonomy
-    base = load_base_model(config.model.base_model, config.model.max_tokens)
+    base = load_base_model(
+        config.model.base_model, config.model.max_tokens, attention_dropout=config.model.attention_dropout
+    )
     tokenizer = _tokenizer(base.tokenizer, config)
     fit = EncoderFit(base, tokenizer, config, len(taxonomy.categories), len(taxonomy.urgencies))
 

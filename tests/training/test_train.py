@@ -203,6 +203,12 @@ def test_more_tokens_than_the_encoder_reads_are_refused(tiny_encoder: Path) -> N
         load_base_model(str(tiny_encoder), 256)
 
 
+def test_attention_dropout_can_be_set(tiny_encoder: Path) -> None:
+    base = load_base_model(str(tiny_encoder), 64, attention_dropout=0.0)
+    rates = [module.p for name, module in base.encoder.named_modules() if name.endswith("attention.self.dropout")]
+    assert rates == [0.0, 0.0]
+
+
 # Resuming
 
 
