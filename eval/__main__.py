@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from earshot.bundle import MODEL_CARD, Bundle
-from earshot.errors import MissingExtraError
+from earshot.command_line import column_option, needs_extra
 from eval.errors import ResultsError
 from eval.suite import DATA_VARIABLE, data_roots, shipped_suites
 
@@ -34,7 +32,7 @@ def evaluate() -> None:
 @click.option("--model", default="default", show_default=True, help="A bundle folder, or a running service's URL.")
 @click.option("--suite", required=True, help="A shipped suite's name, a suite file (.toml), or a labelled data file.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The folder to write.")
-@click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="Such as text=body. May be repeated.")
+@column_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the bootstrap.")
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(min=_MIN_RESAMPLES))
 @click.option("--skip-bad-rows", is_flag=True, help="Leave unusable rows out instead of refusing the file.")
@@ -43,7 +41,7 @@ def run(
     model: str,
     suite: str,
     output: Path,
-    columns: tuple[str, ...],
+    columns: dict[str, str],
     seed: int,
     resamples: int,
     data_root: Path | None,
@@ -54,15 +52,14 @@ def run(
 
     Writes results.json, predictions.jsonl (both without any text) and report.html (with texts: not for publication).
     """
-    renamed = _renamed(columns)
-    with _extra():
+    with needs_extra("earshot eval", "eval"):
         from eval.console import summary
         from eval.evaluation import Resampling
         from eval.predictors import without_credentials
         from eval.run import Request
         from eval.run import run as judge
     typed = ["earshot", "eval", "run", "--model", without_credentials(model), "--suite", suite, "--output", str(output)]
-    typed += [word for column in columns for word in ("--column", column)]
+    typed += [word for ours, theirs in columns.items() for word in ("--column", f"{ours}={theirs}")]
     typed += ["--seed", str(seed), "--resamples", str(resamples)]
     typed += ["--skip-bad-rows"] if skip_bad_rows else []
     typed += ["--data-root", str(data_root)] if data_root else []
@@ -71,7 +68,7 @@ def run(
         suite=suite,
         output=output,
         data_roots=data_roots(data_root),
-        columns=renamed,
+        columns=columns,
         skip_bad_rows=skip_bad_rows,
         resampling=Resampling(resamples=resamples, seed=seed),
         command=shlex.join(typed),
@@ -98,7 +95,7 @@ def list_suites(data_root: Path | None) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the card here as well.")
 def card(model: Path, results: tuple[Path, ...], more: tuple[Path, ...], output: Path | None) -> None:
     """Write evaluation results into a bundle's manifest and model card, in place of earlier ones."""
-    with _extra():
+    with needs_extra("earshot eval", "eval"):
         from eval.card import update_card
     bundle = Bundle.load(model)
     text = update_card(bundle, [*results, *more])
@@ -109,25 +106,6 @@ def card(model: Path, results: tuple[Path, ...], more: tuple[Path, ...], output:
         except OSError as error:
             raise ResultsError(f"cannot write {output}: {error.strerror}") from error
         click.echo(f"wrote {output}")
-
-
-def _renamed(columns: tuple[str, ...]) -> dict[str, str]:
-    renamed = {}
-    for column in columns:
-        ours, equals, theirs = column.partition("=")
-        if not (ours and equals and theirs):
-            raise click.BadParameter(f"takes OURS=THEIRS, not '{column}'", param_hint="'--column'")
-        renamed[ours] = theirs
-    return renamed
-
-
-@contextmanager
-def _extra() -> Iterator[None]:
-    """Around imports of what needs the extra: they take a second, and `earshot --help` imports this module."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"'earshot eval' (which lacks {error.name})", "eval") from error
 
 
 if __name__ == "__main__":

@@ -10,19 +10,9 @@ from typing import Any
 
 import click
 
-from earshot.errors import MissingExtraError
+from earshot.command_line import column_option, needs_extra, set_option
 from earshot.taxonomy import Taxonomy
 from training.config import TrainingConfig
-
-
-def _pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
-    pairs = {}
-    for value in values:
-        name, equals, other = value.partition("=")
-        if not (name and equals and other):
-            raise click.UsageError(f"{option} takes NAME=VALUE, not '{value}'")
-        pairs[name] = other
-    return pairs
 
 
 def _typed(value: str) -> Any:  # noqa: ANN401 (whatever TOML can say)
@@ -46,10 +36,8 @@ def _typed(value: str) -> Any:  # noqa: ANN401 (whatever TOML can say)
 @click.option("--taxonomy", type=click.Path(path_type=Path), help="TOML or JSON; by default the built-in taxonomy.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="A TOML file of training settings.")
 @click.option("--base-model", help="Hugging Face id or folder of the encoder to start from.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="One setting, such as optimization.epochs=2."
-)
-@click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="Such as text=body. May be repeated.")
+@set_option
+@column_option
 @click.option("--skip-bad-rows", is_flag=True, help="Leave unusable rows out instead of refusing the file.")
 @click.option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", default="sqlite:///mlflow.db", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same bundle.")
@@ -61,8 +49,8 @@ def train(
     taxonomy: Path | None,
     config_file: Path | None,
     base_model: str | None,
-    settings: tuple[str, ...],
-    columns: tuple[str, ...],
+    settings: dict[str, str],
+    columns: dict[str, str],
     tracking_uri: str,
     *,
     skip_bad_rows: bool,
@@ -71,24 +59,21 @@ def train(
     keep_checkpoints: bool,
 ) -> None:
     """Fine-tune, calibrate, choose thresholds, export to ONNX, check parity, write a bundle, log to MLflow."""
-    overrides = {name: _typed(value) for name, value in _pairs(settings, "--set").items()}
+    overrides = {name: _typed(value) for name, value in settings.items()}
     if base_model:
         overrides["model.base_model"] = base_model
     config = TrainingConfig.load(config_file, overrides)
     labels = Taxonomy.load(taxonomy) if taxonomy else Taxonomy.default()
-    try:
-        # Only here: torch takes seconds to import, and `earshot --help` imports this module.
+    with needs_extra("earshot train", "training"):
         from training.export_onnx import ParityError
         from training.train import Request
         from training.train import train as run
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"'earshot train' (which lacks {error.name})", "training") from error
     request = Request(
         data=data,
         output=output,
         taxonomy=labels,
         config=config,
-        columns=_pairs(columns, "--column"),
+        columns=columns,
         skip_bad_rows=skip_bad_rows,
         tracking_uri=tracking_uri,
         resume=resume,

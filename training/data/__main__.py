@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from earshot.errors import MissingExtraError
+from earshot.command_line import column_option, needs_extra
 from earshot.records import read_labelled
 from earshot.taxonomy import Taxonomy
 from training.config import TrainingConfig
@@ -47,7 +45,7 @@ def data() -> None:
     help="Labelled posts that must share none with FILE, such as a benchmark. May be repeated.",
 )
 @_taxonomy
-@click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="Such as text=body. May be repeated.")
+@column_option
 @click.option("-o", "--output", default="runs/data-check", show_default=True, type=click.Path(path_type=Path))
 @click.option(
     "--similarity",
@@ -68,7 +66,7 @@ def check(
     files: tuple[Path, ...],
     against: tuple[Path, ...],
     taxonomy: Path | None,
-    columns: tuple[str, ...],
+    columns: dict[str, str],
     output: Path,
     similarity: float,
     tokenizer: Path | None,
@@ -85,8 +83,7 @@ def check(
     changed. Exits 1 when there is an error: unusable rows, posts shared with --against, copies of one post with
     different categories that nobody marked ambiguous, or a single category. All else is a warning.
     """
-    renamed = _renamed(columns)
-    with _extra():
+    with needs_extra("earshot data", "training"):
         from training.data import check as checking
         from training.data.findings import weigh
         from training.data.lengths import default_tokenizer
@@ -95,7 +92,7 @@ def check(
             files=files,
             against=against,
             taxonomy=Taxonomy.load(taxonomy) if taxonomy else Taxonomy.default(),
-            columns=renamed,
+            columns=columns,
             similarity=similarity,
             tokenizer=tokenizer or default_tokenizer(),
             max_tokens=max_tokens,
@@ -151,7 +148,7 @@ def fetch(
     Every text is verified by its SHA-256. What is missing is named, and the rest is written; the exit code is then 1.
     Beside OUTPUT lies a .sources.json with the digest of each file. Mind the sources' licences.
     """
-    with _extra():
+    with needs_extra("earshot data", "training"):
         from training.data import fetch as joining
         from training.data.locations import Cache, open_location
         from training.data.sources import load_sources
@@ -188,7 +185,7 @@ def overlay(
     Each overlay that FILE has rows of is written anew; others stay as they are. --sources is needed for sources of many
     files: it tells in which of them a row lies.
     """
-    with _extra():
+    with needs_extra("earshot data", "training"):
         from training.data.fetch import parts_in
         from training.data.overlays import overlay_rows, write_overlays
         from training.data.sources import load_sources
@@ -198,25 +195,6 @@ def overlay(
     rows = overlay_rows(posts, parts, None if benchmark else sources)
     for path, count in write_overlays(output, rows).items():
         click.echo(f"wrote {path}: {count:,} rows")
-
-
-def _renamed(columns: tuple[str, ...]) -> dict[str, str]:
-    renamed = {}
-    for column in columns:
-        ours, equals, theirs = column.partition("=")
-        if not (ours and equals and theirs):
-            raise click.BadParameter(f"takes OURS=THEIRS, not '{column}'", param_hint="'--column'")
-        renamed[ours] = theirs
-    return renamed
-
-
-@contextmanager
-def _extra() -> Iterator[None]:
-    """Around imports of what needs the extra: they take a second, and `earshot --help` imports this module."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"'earshot data' (which lacks {error.name})", "training") from error
 
 
 if __name__ == "__main__":
