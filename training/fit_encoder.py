@@ -24,6 +24,8 @@ from training.dataset import Dataset
 from training.model import PostClassifier, loss
 from training.validation import selection_score, validation_figures
 
+_GO_ON = "the same command with --resume goes on from there"
+
 EpochEnd = Callable[[int, dict[str, float]], None]
 
 
@@ -155,6 +157,8 @@ class EncoderFit:
                 on_epoch_end(progress.epoch, figures)
                 progress = replace(progress, epoch=progress.epoch + 1, batch=0, losses=())
                 checkpoints.save(progress, self.model, optimizer)
+                if stop_asked():
+                    raise TrainingInterrupted(f"stopped after epoch {progress.epoch}; {_GO_ON}")
         checkpoints.load_best(self.model)
         self.model.eval()
         return progress
@@ -193,8 +197,7 @@ class EncoderFit:
                 checkpoints.save(done, self.model, optimizer)
                 bar.close()
                 raise TrainingInterrupted(
-                    f"stopped in epoch {progress.epoch + 1} after step {index + 1} of {len(batches)}; "
-                    "the same command with --resume goes on from there"
+                    f"stopped in epoch {progress.epoch + 1} after step {index + 1} of {len(batches)}; {_GO_ON}"
                 )
             if (index + 1) % settings.checkpoint_steps == 0:
                 checkpoints.save(done, self.model, optimizer)

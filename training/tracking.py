@@ -13,13 +13,19 @@ from typing import Any
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read at import; a training calls nobody
 
 import mlflow
+from mlflow.exceptions import MlflowException
 
 from earshot.bundle import TrainingData
+from earshot.errors import EarshotError
 from training.config import TrainingConfig
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 EXPERIMENT = "earshot"
 _LONGEST_PARAMETER = 500
+
+
+class TrackingError(EarshotError):
+    """MLflow cannot be reached, or refuses."""
 
 
 class Run:
@@ -56,13 +62,19 @@ def tracked(uri: str, name: str, run_id: str | None = None) -> Iterator[Run]:
         uri: Of the tracking server or database.
         name: Of the run.
         run_id: Of a run to go on with, after an interruption.
+
+    Raises:
+        TrackingError: MLflow cannot be reached, or refuses.
     """
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's dependencies warn of each other
-        mlflow.set_tracking_uri(uri)
-        mlflow.set_experiment(EXPERIMENT)
+        try:
+            mlflow.set_tracking_uri(uri)
+            mlflow.set_experiment(EXPERIMENT)
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"cannot track in MLflow at {uri} (--tracking-uri): {error}") from error
         with mlflow.start_run(run_id=run_id, run_name=None if run_id else name) as run:
             yield Run(run.info.run_id)
 

@@ -168,6 +168,14 @@ def test_the_baseline_trains_on_another_taxonomy_without_urgencies(tmp_path: Pat
     assert (prediction.category, prediction.urgency, prediction.urgency_scores) == ("rain", None, {})
 
 
+def test_a_tracking_server_that_cannot_be_used_is_named(
+    tmp_path: Path, authored_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _train(tmp_path, "--data", str(authored_file), "--tracking-uri", "nonsense://server") == 2
+    assert "cannot track in MLflow at nonsense://server" in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_a_folder_that_is_no_bundle_is_not_overwritten(tmp_path: Path, authored_file: Path) -> None:
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "thesis.txt").write_text("years of work")
@@ -225,13 +233,16 @@ class _Halves:
             {"model": {"max_tokens": 64}, "optimization": {"epochs": 2, "batch_size": 16, "checkpoint_steps": 2}}
         )
 
-    def run(self, name: str, *, resume: bool = False, stop_after_epoch: int | None = None) -> dict[str, Any]:
+    def run(self, name: str, *, resume: bool = False, stop_in_step: int | None = None) -> dict[str, Any]:
         base = load_base_model(str(self.encoder), 64)
         fit = EncoderFit(base, Tokenizer(base.tokenizer, max_tokens=64, max_characters=4000), self.config, 6, 4)
+        steps = itertools.count()
 
-        def on_epoch_end(epoch: int, _figures: dict[str, float]) -> None:
-            if epoch == stop_after_epoch:
-                os.kill(os.getpid(), signal.SIGINT)  # is answered after the next step
+        def stop(module: torch.nn.Module, *_: object) -> None:
+            if module.training and next(steps) == stop_in_step:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        fit.model.register_forward_hook(stop)
 
         fit.run(
             self.train,
@@ -239,18 +250,22 @@ class _Halves:
             Checkpoints(self.folder / name),
             Progress("same"),
             resume=resume,
-            on_epoch_end=on_epoch_end,
+            on_epoch_end=lambda *_: None,
         )
         return fit.model.state_dict()
 
 
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [(3, "in epoch 1 after step 4 of 6"), (5, "in epoch 1 after step 6 of 6"), (8, "in epoch 2 after step 3 of 6")],
+)
 def test_a_training_stopped_and_resumed_ends_with_the_same_weights(
-    tiny_encoder: Path, authored_file: Path, tmp_path: Path
+    step: int, said: str, tiny_encoder: Path, authored_file: Path, tmp_path: Path
 ) -> None:
     halves = _Halves(tiny_encoder, authored_file, tmp_path)
     whole = halves.run("whole")
-    with pytest.raises(TrainingInterrupted, match="--resume"):
-        halves.run("halves", stop_after_epoch=0)
+    with pytest.raises(TrainingInterrupted, match=f"{said}.*--resume"):
+        halves.run("halves", stop_in_step=step)
     resumed = halves.run("halves", resume=True)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
