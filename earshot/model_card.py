@@ -162,7 +162,8 @@ first. A post that the model is unsure of is marked `needs_review`; have a perso
 
 - Not for decisions about people: an urgency ranks posts, it does not judge authors. Don't close, refuse or penalize
   anything on its word alone.
-- Languages: {", ".join(limits.languages)}. A post plainly in another language (by its script, or by its commonest words) is flagged, not understood.
+- Languages: {", ".join(limits.languages)}. A post plainly in another language, by its script or by its commonest
+  words, is flagged, not understood.
 - At most {limits.max_tokens} tokens ({limits.max_characters} characters) of a post are read; what was cut is reported
   as `truncated`.
 - Scores are calibrated to data like the training and validation data. Where the mix of posts differs, confidence
