@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -54,6 +54,7 @@ class OptimizationConfig(_Section):
 
     Attributes:
         epochs: Passes over the training split; the best by validation is kept.
+        patience: Stop after so many epochs in a row without a better one; by default never before `epochs`.
         batch_size: Posts per step.
         learning_rate: Peak of the schedule.
         weight_decay: Of AdamW, not on biases and LayerNorm.
@@ -64,6 +65,7 @@ class OptimizationConfig(_Section):
     """
 
     epochs: int = Field(default=4, ge=1)
+    patience: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
@@ -78,13 +80,14 @@ class LossConfig(_Section):
 
     Attributes:
         label_smoothing: Of the category's cross-entropy.
-        class_weights: `balanced` weighs each category by the inverse of its frequency.
+        class_weights: `balanced` weighs each category by the inverse of its frequency; a table gives the weight of
+            each category by name, 1 where it names none.
         secondary_weight: Of the binary cross-entropy over all categories that pass.
         urgency_weight: Of the conditional ordinal loss (CORN).
     """
 
     label_smoothing: float = Field(default=0.05, ge=0, lt=1)
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     secondary_weight: float = Field(default=0.3, ge=0)
     urgency_weight: float = Field(default=0.5, ge=0)
 

@@ -15,11 +15,12 @@ from tqdm import tqdm
 
 from earshot.errors import EarshotError
 from earshot.session import Logits
+from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
 from training.base_model import BaseModel
 from training.checkpoint import Checkpoints, Progress
 from training.collator import Ids, length_grouped_batches, pad
-from training.config import TrainingConfig
+from training.config import ConfigError, LossConfig, TrainingConfig
 from training.dataset import Dataset
 from training.model import PostClassifier, loss
 from training.validation import selection_score, validation_figures
@@ -65,8 +66,30 @@ def _cpu_flags() -> frozenset[str]:
     return frozenset(line.split())
 
 
-def class_weights(category: npt.NDArray[np.int64], categories: int) -> torch.Tensor:
-    """Weights inverse to each category's frequency, 1 on average over the posts; 0 for a category without posts."""
+def class_weights(config: LossConfig, taxonomy: Taxonomy, category: npt.NDArray[np.int64]) -> torch.Tensor | None:
+    """The weight of each category in the loss.
+
+    Args:
+        config: Asks for none, `balanced` ones, or names them.
+        taxonomy: The categories.
+        category: `[posts]`, the category of each training post.
+
+    Returns:
+        `[categories]`, or None. Balanced weights are inverse to each category's frequency, 1 on average over the
+        posts, and 0 for a category without posts.
+
+    Raises:
+        ConfigError: A weight is given for a category that is not in the taxonomy.
+    """
+    given, categories = config.class_weights, len(taxonomy.categories)
+    if given == "none":
+        return None
+    if isinstance(given, dict):
+        if unknown := sorted(given.keys() - set(taxonomy.category_names)):
+            raise ConfigError(
+                f"loss.class_weights names {', '.join(unknown)}, the taxonomy has {', '.join(taxonomy.category_names)}"
+            )
+        return torch.tensor([given.get(name, 1.0) for name in taxonomy.category_names], dtype=torch.float32)
     counts = np.bincount(category, minlength=categories)
     weights = np.where(counts > 0, len(category) / (np.maximum(counts, 1) * max(1, (counts > 0).sum())), 0.0)
     return torch.tensor(weights, dtype=torch.float32)
@@ -79,18 +102,16 @@ class EncoderFit:
         base: The pretrained encoder.
         tokenizer: Its tokenizer, as it will serve.
         config: The training configuration.
-        categories: Number of categories.
-        urgencies: Number of urgencies.
+        taxonomy: The labels.
     """
 
-    def __init__(
-        self, base: BaseModel, tokenizer: Tokenizer, config: TrainingConfig, categories: int, urgencies: int
-    ) -> None:
+    def __init__(self, base: BaseModel, tokenizer: Tokenizer, config: TrainingConfig, taxonomy: Taxonomy) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.padding = base.padding
         self.tokenizer = tokenizer
-        self.model = PostClassifier(base.encoder, categories, urgencies, config.model)
+        self.taxonomy = taxonomy
+        self.model = PostClassifier(base.encoder, len(taxonomy.categories), len(taxonomy.urgencies), config.model)
         self.bf16 = uses_bf16(config.optimization.precision)
 
     def run(
@@ -135,15 +156,11 @@ class EncoderFit:
                     "resume with the same, or start over with --restart"
                 )
             progress = found
-        weights = (
-            class_weights(train.category, train.passing.shape[1])
-            if self.config.loss.class_weights == "balanced"
-            else None
-        )
+        weights = class_weights(self.config.loss, self.taxonomy, train.category)
         steps_per_epoch = -(-len(train) // settings.batch_size)
         total = steps_per_epoch * settings.epochs
         with _stop_between_steps() as stop_asked:
-            while progress.epoch < settings.epochs:
+            while progress.epoch < settings.epochs and not self._gives_up(progress):
                 batches = length_grouped_batches(lengths, settings.batch_size, self.config.seed, progress.epoch)
                 progress = self._epoch(
                     train, train_ids, batches, optimizer, weights, progress, total, checkpoints, stop_asked
@@ -202,6 +219,11 @@ class EncoderFit:
             if (index + 1) % settings.checkpoint_steps == 0:
                 checkpoints.save(done, self.model, optimizer)
         return replace(progress, batch=len(batches), losses=tuple(losses))
+
+    def _gives_up(self, progress: Progress) -> bool:
+        """Whether the last epochs brought nothing; told from the progress alone, so resuming changes nothing."""
+        patience = self.config.optimization.patience
+        return patience is not None and progress.epoch - 1 - progress.best_epoch >= patience
 
     def _schedule(self, step: int, total: int) -> float:
         warmup = max(1, round(total * self.config.optimization.warmup_fraction))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from typing import Any
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read at import; a training calls nobody
 
 import mlflow
+from matplotlib.figure import Figure
+from mlflow.data.dataset_source_registry import resolve_dataset_source
+from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 
 from earshot.bundle import TrainingData
@@ -22,6 +25,7 @@ from training.config import TrainingConfig
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 EXPERIMENT = "earshot"
 _LONGEST_PARAMETER = 500
+_LONGEST_DIGEST = 36
 
 
 class TrackingError(EarshotError):
@@ -42,6 +46,24 @@ class Run:
         for source in data:
             mlflow.set_tag(f"data.{source.name}.sha256", source.sha256)
             mlflow.set_tag(f"data.{source.name}.rows", str(source.rows))
+
+    def log_inputs(self, files: Sequence[Path], data: tuple[TrainingData, ...]) -> None:
+        """Log the training files as MLflow inputs, each with the beginning of its own full digest.
+
+        MLflow's digests hold 36 characters; the whole one stands in the run's tags.
+        """
+        for path, source in zip(files, data, strict=True):
+            place = resolve_dataset_source(str(path.resolve()))
+            digest = f"sha256:{source.sha256}"[:_LONGEST_DIGEST]
+            # Instantiated upstream too, although it leaves one method abstract.
+            dataset = MetaDataset(place, name=source.name, digest=digest)  # type: ignore[abstract]
+            mlflow.log_input(dataset, context="training")
+
+    def log_pictures(self, pictures: Mapping[str, Figure], curve: Mapping[str, list[float]]) -> None:
+        """Log pictures by file name, and the risk–coverage curve as numbers."""
+        for name, picture in pictures.items():
+            mlflow.log_figure(picture, f"plots/{name}")
+        mlflow.log_dict(dict(curve), "risk_coverage.json")
 
     def log_epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
         """Log the figures of one epoch, counted from 0."""

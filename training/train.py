@@ -34,6 +34,7 @@ from training.export_onnx import (
 from training.fit_calibration import fit_calibration
 from training.fit_encoder import EncoderFit
 from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
+from training.plots import RiskCoverage, plot_confusion, plot_risk_coverage
 from training.quantize import quantize_rowwise
 from training.select_thresholds import select_thresholds
 from training.splits import near_duplicate_groups, validation_rows
@@ -133,15 +134,28 @@ def train(request: Request, say: Say) -> Bundle:
     with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
         _keep_run(request, run.id)
         run.log_config(request.config, sources, request.command)
+        run.log_inputs(request.data, sources)
         if request.config.model.architecture == "encoder":
             fit = _fit_encoder(request, training, validation, fingerprint, run, say, resume=resume)
         else:
             fit = _fit_tfidf(request, training, validation)
         bundle = _finish(request, fit, validation, sources, say)
+        _log_pictures(run, bundle, fit.validation_logits, validation)
         run.log_bundle(bundle.folder, bundle.manifest.digest, bundle.manifest.training.validation | fit.parity)
     if not request.keep_checkpoints:
         shutil.rmtree(request.work)
     return bundle
+
+
+def _log_pictures(run: Run, bundle: Bundle, logits: Logits, validation: Dataset) -> None:
+    manifest = bundle.manifest
+    scores = manifest.calibration.apply(logits)
+    curve = RiskCoverage.of(scores, validation)
+    pictures = {
+        "risk_coverage.png": plot_risk_coverage(curve, manifest.thresholds.min_confidence),
+        "confusion.png": plot_confusion(scores, validation, manifest.taxonomy),
+    }
+    run.log_pictures(pictures, curve.as_dict())
 
 
 def _look_for_checkpoint(request: Request) -> bool:
@@ -207,7 +221,7 @@ def _fit_encoder(
         config.model.base_model, config.model.max_tokens, attention_dropout=config.model.attention_dropout
     )
     tokenizer = _tokenizer(base.tokenizer, config)
-    fit = EncoderFit(base, tokenizer, config, len(taxonomy.categories), len(taxonomy.urgencies))
+    fit = EncoderFit(base, tokenizer, config, taxonomy)
 
     def on_epoch_end(epoch: int, figures: dict[str, float]) -> None:
         run.log_epoch(epoch, figures)

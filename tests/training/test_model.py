@@ -3,14 +3,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from earshot.calibration import ordinal
-from training.config import LossConfig
+from earshot.taxonomy import Taxonomy
+from training.config import ConfigError, LossConfig
 from training.dataset import NO_URGENCY
 from training.fit_encoder import class_weights
 from training.model import corn_loss, loss
+
+TAXONOMY = Taxonomy.default()
 
 
 def test_conditional_ordinal_loss_asks_only_the_posts_that_reached_a_level() -> None:
@@ -44,11 +48,31 @@ def test_minimizing_the_ordinal_loss_finds_the_frequencies() -> None:
     assert ordinal(logits.detach().numpy()) == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=1e-3)
 
 
+def _weights(config: LossConfig, category: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    weights = class_weights(config, TAXONOMY, category)
+    assert weights is not None
+    return np.asarray(weights.numpy(), np.float32)
+
+
 def test_balanced_weights_make_every_category_count_the_same() -> None:
     category = np.repeat([0, 1, 2], [60, 30, 10])
-    weights = class_weights(category, 4).numpy()
-    assert weights[3] == 0.0
+    weights = _weights(LossConfig(class_weights="balanced"), category)
+    assert not weights[3:].any()
     assert np.bincount(category) * weights[:3] == pytest.approx([100 / 3] * 3, rel=1e-5)
+
+
+def test_given_weights_are_taken_by_name_and_1_elsewhere() -> None:
+    weights = _weights(LossConfig(class_weights={"leak": 3.0}), np.array([0]))
+    assert weights.tolist() == [3.0 if name == "leak" else 1.0 for name in TAXONOMY.category_names]
+
+
+def test_a_weight_for_an_unknown_category_is_refused() -> None:
+    with pytest.raises(ConfigError, match="names leek"):
+        class_weights(LossConfig(class_weights={"leek": 3.0}), TAXONOMY, np.array([0]))
+
+
+def test_no_weights_are_the_default() -> None:
+    assert class_weights(LossConfig(), TAXONOMY, np.array([0])) is None
 
 
 def test_the_loss_of_a_taxonomy_without_urgencies_is_category_and_secondary() -> None:

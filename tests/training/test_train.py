@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from training.config import ConfigError, TrainingConfig
 from training.dataset import Dataset, load_dataset
 from training.export_onnx import ParityError, check_export, quantization_figures
 from training.fit_encoder import EncoderFit, TrainingInterrupted
+
+TAXONOMY = Taxonomy.default()
 
 
 def _train(folder: Path, *arguments: str) -> int:
@@ -101,13 +104,18 @@ def test_the_run_stands_in_mlflow(trained: Path) -> None:
         metrics = {key for (key,) in database.execute("select key from metrics").fetchall()}
         steps = database.execute("select count(*) from metrics where key = 'validation/macro_f1'").fetchone()
         tags = dict(database.execute("select key, value from tags").fetchall())
+        inputs = database.execute("select name, digest from datasets").fetchall()
     database.close()
     assert runs == [("FINISHED",)]
+    (source,) = Bundle.load(trained / "bundle").manifest.training.data
+    assert inputs == [(source.name, f"sha256:{source.sha256}"[:36])]
+    assert tags[f"data.{source.name}.sha256"] == source.sha256
     assert parameters["optimization.epochs"] == "2"
     assert {"validation/train_loss", "bundle/macro_f1", "bundle/int8_category_flips"} <= metrics
     assert steps == (2,)
     assert tags["bundle.digest"] == Bundle.load(trained / "bundle").manifest.digest
     assert list(trained.glob("mlruns/**/bundle/model.onnx"))
+    assert {path.name for path in trained.glob("mlruns/**/plots/*")} == {"risk_coverage.png", "confusion.png"}
 
 
 @pytest.mark.parametrize(
@@ -225,17 +233,23 @@ class _Halves:
 
     def __init__(self, encoder: Path, data: Path, folder: Path) -> None:
         self.encoder, self.folder = encoder, folder
-        taxonomy = Taxonomy.default()
-        dataset, _ = load_dataset([data], taxonomy)
+        dataset, _ = load_dataset([data], TAXONOMY)
         rows = np.arange(len(dataset))
         self.train, self.validation = dataset.take(rows[:96]), dataset.take(rows[200:240])
         self.config = TrainingConfig.model_validate(
             {"model": {"max_tokens": 64}, "optimization": {"epochs": 2, "batch_size": 16, "checkpoint_steps": 2}}
         )
 
-    def run(self, name: str, *, resume: bool = False, stop_in_step: int | None = None) -> dict[str, Any]:
+    def run(
+        self,
+        name: str,
+        *,
+        resume: bool = False,
+        stop_in_step: int | None = None,
+        on_epoch_end: Callable[[int], None] = lambda _: None,
+    ) -> dict[str, Any]:
         base = load_base_model(str(self.encoder), 64)
-        fit = EncoderFit(base, Tokenizer(base.tokenizer, max_tokens=64, max_characters=4000), self.config, 6, 4)
+        fit = EncoderFit(base, Tokenizer(base.tokenizer, max_tokens=64, max_characters=4000), self.config, TAXONOMY)
         steps = itertools.count()
 
         def stop(module: torch.nn.Module, *_: object) -> None:
@@ -250,9 +264,22 @@ class _Halves:
             Checkpoints(self.folder / name),
             Progress("same"),
             resume=resume,
-            on_epoch_end=lambda *_: None,
+            on_epoch_end=lambda epoch, _: on_epoch_end(epoch),
         )
         return fit.model.state_dict()
+
+
+@pytest.mark.parametrize(("patience", "epochs"), [(None, 6), (1, 2), (2, 3)])
+def test_a_training_stops_when_patience_is_at_its_end(
+    patience: int | None, epochs: int, tiny_encoder: Path, authored_file: Path, tmp_path: Path
+) -> None:
+    halves = _Halves(tiny_encoder, authored_file, tmp_path)
+    # Nothing changes without a learning rate worth the name, so the first epoch stays the best.
+    settings = {"epochs": 6, "batch_size": 48, "learning_rate": 1e-30, "patience": patience}
+    halves.config = TrainingConfig.model_validate({"model": {"max_tokens": 64}, "optimization": settings})
+    ended: list[int] = []
+    halves.run("patient", on_epoch_end=ended.append)
+    assert ended == list(range(epochs))
 
 
 @pytest.mark.parametrize(
