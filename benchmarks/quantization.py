@@ -1,4 +1,4 @@
-"""What each way of int8 quantization costs: flipped categories and changed scores, against fp32.
+"""What each way of int8 quantization costs and gains, against fp32: flipped categories, changed scores, speed.
 
 earshot train … --output DIR --keep-checkpoints
 python benchmarks/quantization.py DIR.training $EARSHOT_DATA/posts/unlabelled.jsonl
@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from earshot.normalization import normalize
+from earshot.session import Logits, OnnxSession
 from earshot.tables import read_table
 from earshot.tokenization import Tokenizer
-from training.export_onnx import quantization_figures, run_graph
+from training.collator import Ids
+from training.export_onnx import quantization_figures
 from training.quantize import quantize_rowwise
 
 Quantize = Callable[[Path, Path], None]
@@ -31,6 +34,17 @@ VARIANTS: dict[str, Quantize] = {
 }
 
 
+def _timed(graph: Path, ids: Sequence[Ids]) -> tuple[Logits, float]:
+    """The logits, and the seconds that all posts took, after a few to warm up."""
+    session = OnnxSession(graph)
+    try:
+        session.run(ids[:20])
+        started = time.perf_counter()
+        return session.run(ids), time.perf_counter() - started
+    finally:
+        session.close()
+
+
 def main() -> None:
     """Print a line per variant."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -42,17 +56,19 @@ def main() -> None:
     tokenizer = Tokenizer.load(arguments.work / "tokenizer.json", max_tokens=256, max_characters=4000)
     rows = [row for _, row in read_table(arguments.posts).rows][: arguments.limit]
     ids = [encoding.ids for encoding in tokenizer.encode([normalize(str(row["text"])) for row in rows])]
-    exact = run_graph(fp32, ids)
+    exact, exact_s = _timed(fp32, ids)
     print(f"n = {len(ids)} posts of {arguments.posts.name}, against {fp32}")
-    print(f"{'variant':36} {'MB':>6} {'flips %':>8} {'p99':>7} {'max':>7}")
+    print(f"{'variant':36} {'MB':>6} {'flips %':>8} {'p99':>7} {'max':>7} {'speed / fp32':>13}")
     with tempfile.TemporaryDirectory() as folder:
         for name, quantize in VARIANTS.items():
             path = Path(folder) / "int8.onnx"
             quantize(fp32, path)
-            figures = quantization_figures(exact, run_graph(path, ids))
+            logits, seconds = _timed(path, ids)
+            figures = quantization_figures(exact, logits)
             print(
                 f"{name:36} {path.stat().st_size / 1e6:6.1f} {100 * figures['int8_category_flips']:8.2f} "
-                f"{figures['int8_score_change_p99']:7.3f} {figures['int8_score_change_max']:7.3f}"
+                f"{figures['int8_score_change_p99']:7.3f} {figures['int8_score_change_max']:7.3f} "
+                f"{exact_s / seconds:13.2f}"
             )
 
 

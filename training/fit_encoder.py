@@ -207,7 +207,7 @@ class EncoderFit:
             step = progress.epoch * len(batches) + index
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * self._schedule(step, total)
-            losses.append(self._step(train, ids, rows, optimizer, weights))
+            losses.append(self.step(train, ids, rows, optimizer, weights))
             bar.set_postfix(loss=f"{np.mean(losses[-100:]):.3f}")
             done = replace(progress, batch=index + 1, losses=tuple(losses))
             if stop_asked():
@@ -229,7 +229,7 @@ class EncoderFit:
         warmup = max(1, round(total * self.config.optimization.warmup_fraction))
         return min((step + 1) / warmup, (total - step) / max(1, total - warmup))
 
-    def _step(
+    def step(
         self,
         train: Dataset,
         ids: list[Ids],
@@ -237,6 +237,18 @@ class EncoderFit:
         optimizer: torch.optim.Optimizer,
         weights: torch.Tensor | None,
     ) -> float:
+        """Learn from one batch.
+
+        Args:
+            train: The posts to learn from.
+            ids: Their token ids.
+            rows: Which of them are in the batch.
+            optimizer: Of the network's parameters.
+            weights: `[categories]`, or None.
+
+        Returns:
+            The batch's loss.
+        """
         input_ids, mask = pad([ids[row] for row in rows], self.padding)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
             outputs = self.model(input_ids, mask)
