@@ -137,6 +137,7 @@ class TrainingInfo(_Frozen):
         parity: Largest and typical differences between the exported graphs.
         packages: Versions of the libraries that mattered.
         command: What was typed.
+        teachers: The bundles whose scores it learned from besides labels.
     """
 
     data: tuple[TrainingData, ...]
@@ -146,6 +147,7 @@ class TrainingInfo(_Frozen):
     parity: dict[str, float]
     packages: dict[str, str]
     command: str
+    teachers: tuple[ModelIdentity, ...] = ()
 
 
 class Figure(_Frozen):

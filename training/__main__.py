@@ -32,6 +32,13 @@ def _typed(value: str) -> Any:  # noqa: ANN401 (whatever TOML can say)
     type=click.Path(dir_okay=False, path_type=Path),
     help="Labelled posts: JSONL, CSV or Parquet with `text` and `category`. May be repeated.",
 )
+@click.option(
+    "--held-out",
+    "held_out",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Posts that shall judge the model: they and their near-duplicates are not learned from. May be repeated.",
+)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The bundle folder to write.")
 @click.option("--taxonomy", type=click.Path(path_type=Path), help="TOML or JSON; by default the built-in taxonomy.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="A TOML file of training settings.")
@@ -45,6 +52,7 @@ def _typed(value: str) -> Any:  # noqa: ANN401 (whatever TOML can say)
 @click.option("--keep-checkpoints", is_flag=True, help="Leave checkpoints and graphs in OUTPUT.training.")
 def train(
     data: tuple[Path, ...],
+    held_out: tuple[Path, ...],
     output: Path,
     taxonomy: Path | None,
     config_file: Path | None,
@@ -71,6 +79,7 @@ def train(
     request = Request(
         data=data,
         output=output,
+        held_out=held_out,
         taxonomy=labels,
         config=config,
         columns=columns,

@@ -1,4 +1,4 @@
-"""The encoder that a training starts from, and its tokenizer: the only file that knows `transformers`."""
+"""The encoder that a training starts from, and its tokenizer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
 from earshot.bundle import BaseModelInfo
@@ -21,25 +21,30 @@ class BaseModel:
     """A pretrained encoder.
 
     Attributes:
-        encoder: Without a pooling layer; attention in plain operators, which export to ONNX.
+        encoder: Without a pooling layer.
         tokenizer: The content of its `tokenizer.json`, without truncation and padding.
         padding: The id of the padding token.
         info: For the manifest.
+        hugging_face_tokenizer: The tokenizer as it was loaded.
     """
 
     encoder: nn.Module
     tokenizer: str
     padding: int
     info: BaseModelInfo
+    hugging_face_tokenizer: PreTrainedTokenizerBase
 
 
-def load_base_model(name: str, max_tokens: int, *, attention_dropout: float | None = None) -> BaseModel:
+def load_base_model(
+    name: str, max_tokens: int, *, attention_dropout: float = 0.0, layers: int | None = None
+) -> BaseModel:
     """Load an encoder by Hugging Face id, folder, or the default package's name.
 
     Args:
         name: What the user named.
         max_tokens: Token ids per post that it must be able to read.
         attention_dropout: In place of the encoder's own.
+        layers: Keep so many of its layers, evenly spread, the last among them; by default all.
 
     Raises:
         ConfigError: It cannot be loaded, has no fast tokenizer, or reads fewer tokens.
@@ -49,9 +54,8 @@ def load_base_model(name: str, max_tokens: int, *, attention_dropout: float | No
     disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves its logging without annotations
     try:
         config = AutoConfig.from_pretrained(source)
-        if attention_dropout is not None:
-            _set_attention_dropout(config, attention_dropout, name)
-        encoder = AutoModel.from_pretrained(source, config=config, attn_implementation="eager")
+        _set_attention_dropout(config, attention_dropout, name)
+        encoder = AutoModel.from_pretrained(source, config=config)
         tokenizer = AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError, ImportError) as error:
         raise ConfigError(f"cannot load the base model '{name}': {error}") from error
@@ -60,6 +64,8 @@ def load_base_model(name: str, max_tokens: int, *, attention_dropout: float | No
     readable = _readable_tokens(encoder)
     if max_tokens > readable:
         raise ConfigError(f"'{name}' reads {readable} tokens, model.max_tokens asks for {max_tokens}: lower it")
+    if layers is not None:
+        _keep_layers(encoder, layers, name)
     if hasattr(encoder, "pooler"):
         encoder.pooler = None  # never trained here, and dead weight in a bundle
     definition = json.loads(tokenizer.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
@@ -72,15 +78,44 @@ def load_base_model(name: str, max_tokens: int, *, attention_dropout: float | No
             licence=_licence(folder),
             sha256=_weights_sha256(folder),
         ),
+        hugging_face_tokenizer=tokenizer,
     )
 
 
 def _set_attention_dropout(config: PreTrainedConfig, rate: float, name: str) -> None:
     known = [key for key in ("attention_probs_dropout_prob", "attention_dropout") if hasattr(config, key)]
-    if not known:
+    if not known and rate > 0:
         raise ConfigError(f"'{name}' has no attention dropout that could be set: leave model.attention_dropout out")
     for key in known:
         setattr(config, key, rate)
+
+
+def _keep_layers(encoder: nn.Module, kept: int, name: str) -> None:
+    """Drop layers in place; what is left keeps its weights (Sanh et al. 2019, arXiv 1910.01108)."""
+    config = encoder.config
+    count = int(getattr(config, "num_hidden_layers", 0))
+    stacks = [module for module in encoder.modules() if isinstance(module, nn.ModuleList) and len(module) == count]
+    if kept > count or len(stacks) != 1:
+        raise ConfigError(f"'{name}' has {count} layers that can be told apart, model.layers asks for {kept}")
+    chosen = [round((index + 1) * count / kept) - 1 for index in range(kept)]
+    layers = [stacks[0][index] for index in chosen]
+    del stacks[0][:]
+    stacks[0].extend(layers)
+    config.num_hidden_layers = kept  # type: ignore[union-attr]  # set on every HF encoder
+
+
+def save_encoder(encoder: nn.Module, base: BaseModel, folder: Path) -> None:
+    """Keep a fine-tuned encoder as a Hugging Face folder, which another training can start from.
+
+    Args:
+        encoder: A Hugging Face encoder.
+        base: What it was fine-tuned from: gives the tokenizer and the licence.
+        folder: Created when missing.
+    """
+    encoder.save_pretrained(folder)  # type: ignore[operator]  # every HF encoder has it
+    base.hugging_face_tokenizer.save_pretrained(folder)
+    card = f"---\nlicense: {base.info.licence.lower()}\nbase_model: {base.info.id}\n---\n"
+    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def _default_folder() -> Path:
@@ -92,7 +127,10 @@ def _default_folder() -> Path:
 def _canonical_id(name: str, folder: Path) -> str:
     if name == DEFAULT_BASE_MODEL:
         return "sentence-transformers/all-MiniLM-L6-v2"
-    return folder.name if folder.is_dir() else name
+    if not folder.is_dir():
+        return name
+    started_from = _front_matter(folder, "base_model")
+    return f"{started_from}, fine-tuned" if started_from else folder.name
 
 
 def _readable_tokens(encoder: nn.Module) -> int:
@@ -105,9 +143,14 @@ def _readable_tokens(encoder: nn.Module) -> int:
 
 def _licence(folder: Path) -> str:
     """The SPDX identifier in a model card's front matter, or that there is none."""
+    found = _front_matter(folder, "license")
+    return {"apache-2.0": "Apache-2.0", "mit": "MIT"}.get(found.lower(), found) if found else "not stated"
+
+
+def _front_matter(folder: Path, key: str) -> str | None:
     card = folder / "README.md"
-    match = re.search(r"^license: *(\S+)", card.read_text("utf-8"), re.MULTILINE) if card.is_file() else None
-    return {"apache-2.0": "Apache-2.0", "mit": "MIT"}.get(match[1].lower(), match[1]) if match else "not stated"
+    match = re.search(rf"^{key}: *(\S+)", card.read_text("utf-8"), re.MULTILINE) if card.is_file() else None
+    return match[1] if match else None
 
 
 def _weights_sha256(folder: Path) -> str | None:

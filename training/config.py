@@ -32,8 +32,9 @@ class ModelConfig(_Section):
         base_model: A Hugging Face id, a folder, or the default package.
         pooling: How token vectors become one vector per post.
         dropout: On the pooled vector, while training.
-        attention_dropout: On attention weights, while training; by default what the base model was made with. It costs
-            more than a quarter of a step on a CPU, which draws random numbers one after the other.
+        attention_dropout: On attention weights, while training. A CPU draws its random numbers one after the other,
+            and only without it attention runs fused: together half a step (docs/experiments.md, 6 and 7).
+        layers: Keep so many of the base model's layers, evenly spread; by default all.
         max_tokens: Token ids per post, special tokens included; the rest is not read.
         max_characters: Characters per post, after normalization.
         languages: ISO 639-1 codes of the training data.
@@ -43,7 +44,8 @@ class ModelConfig(_Section):
     base_model: str = DEFAULT_BASE_MODEL
     pooling: Literal["mean", "cls"] = "mean"
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    attention_dropout: float | None = Field(default=None, ge=0, lt=1)
+    attention_dropout: float = Field(default=0.0, ge=0, lt=1)
+    layers: int | None = Field(default=None, ge=1)
     max_tokens: int = Field(default=256, ge=8)
     max_characters: int = Field(default=4000, ge=100)
     languages: tuple[str, ...] = ("en",)
@@ -80,16 +82,35 @@ class LossConfig(_Section):
 
     Attributes:
         label_smoothing: Of the category's cross-entropy.
-        class_weights: `balanced` weighs each category by the inverse of its frequency; a table gives the weight of
-            each category by name, 1 where it names none.
+        class_weights: `balanced` weighs each category and urgency by the inverse of its frequency, `sqrt` by the
+            square root of that; a table gives the weight of each category by name, 1 where it names none. Calibration
+            and thresholds are fitted under the same weights.
+        ambiguous_weight: Of posts on which two careful readers could well disagree.
         secondary_weight: Of the binary cross-entropy over all categories that pass.
         urgency_weight: Of the conditional ordinal loss (CORN).
     """
 
     label_smoothing: float = Field(default=0.05, ge=0, lt=1)
-    class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
+    class_weights: Literal["none", "sqrt", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
+    ambiguous_weight: float = Field(default=1.0, ge=0)
     secondary_weight: float = Field(default=0.3, ge=0)
     urgency_weight: float = Field(default=0.5, ge=0)
+
+
+class DistillationConfig(_Section):
+    """Learning from teachers' scores as well, which are averaged (Hinton et al. 2015, arXiv 1503.02531).
+
+    Attributes:
+        teachers: Bundle folders with the same taxonomy.
+        unlabelled: Files of posts without labels, which the teachers label softly.
+        label_share: Of a labelled post's target, the share of its label; the rest is the teachers'.
+        unlabelled_weight: How much an unlabelled post counts, a labelled one counting 1 on average.
+    """
+
+    teachers: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
+    label_share: float = Field(default=0.5, ge=0, le=1)
+    unlabelled_weight: float = Field(default=1.0, gt=0)
 
 
 class SplitConfig(_Section):
@@ -141,6 +162,7 @@ class TrainingConfig(_Section):
     model: ModelConfig = ModelConfig()
     optimization: OptimizationConfig = OptimizationConfig()
     loss: LossConfig = LossConfig()
+    distillation: DistillationConfig = DistillationConfig()
     split: SplitConfig = SplitConfig()
     decision: DecisionConfig = DecisionConfig()
     export: ExportConfig = ExportConfig()

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from torch import nn
 
 from earshot.calibration import ordinal, softmax
 from earshot.errors import EarshotError
@@ -29,6 +28,7 @@ from earshot.session import (
 )
 from earshot.taxonomy import Taxonomy
 from training.collator import Ids
+from training.model import PostClassifier
 
 EXPORT_TOLERANCE = 1e-4
 """Largest difference in any probability between the network in PyTorch and its fp32 graph."""
@@ -43,7 +43,7 @@ def output_names(taxonomy: Taxonomy) -> list[str]:
     return [CATEGORY_LOGITS, SECONDARY_LOGITS, *([URGENCY_LOGITS] if taxonomy.urgencies else [])]
 
 
-def export_fp32(model: nn.Module, path: Path, taxonomy: Taxonomy, vocabulary: int) -> None:
+def export_fp32(model: PostClassifier, path: Path, taxonomy: Taxonomy, vocabulary: int) -> None:
     """Export the network as a padded fp32 graph that names its own labels.
 
     Args:
@@ -53,6 +53,7 @@ def export_fp32(model: nn.Module, path: Path, taxonomy: Taxonomy, vocabulary: in
         vocabulary: Number of token ids, for the example that is traced.
     """
     model.eval()
+    model.use_plain_attention()
     # It warns of every operator of torchvision that is not there, and nobody here needs one.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     example = torch.arange(24).remainder(vocabulary).reshape(2, 12)

@@ -10,28 +10,32 @@ from scipy.optimize import minimize, minimize_scalar
 
 from earshot.calibration import Calibration, Probabilities, ordinal, sigmoid, softmax
 from earshot.session import Logits
+from training.class_weights import ClassWeights
 from training.dataset import NO_URGENCY, Dataset
 
 _TINY = 1e-12
 _LOG_TEMPERATURE_BOUNDS = (-2.5, 2.5)
 
 
-def fit_calibration(logits: Logits, data: Dataset) -> Calibration:
+def fit_calibration(logits: Logits, data: Dataset, weights: ClassWeights) -> Calibration:
     """Fit temperatures and the secondary head's scale and shift by maximum likelihood.
 
     Args:
         logits: Of the served graph on the validation posts, in order.
         data: The validation posts.
+        weights: How much each label counted in training: scores are calibrated for that mix.
     """
     known = data.urgency != NO_URGENCY
     urgency_temperature = 1.0
     if logits.urgency is not None and known.any():
         levels, urgency = data.urgency[known], logits.urgency[known]
-        urgency_temperature = _temperature(lambda t: _negative_log_likelihood(ordinal(urgency / t), levels))
+        counts = weights.of_urgencies(data)[known]
+        urgency_temperature = _temperature(lambda t: _negative_log_likelihood(ordinal(urgency / t), levels, counts))
+    of_posts = weights.of_categories(data)
     scale, shift = _platt(logits.secondary, data)
     return Calibration(
         category_temperature=_temperature(
-            lambda t: _negative_log_likelihood(softmax(logits.category / t), data.category)
+            lambda t: _negative_log_likelihood(softmax(logits.category / t), data.category, of_posts)
         ),
         secondary_scale=scale,
         secondary_shift=shift,
@@ -39,8 +43,10 @@ def fit_calibration(logits: Logits, data: Dataset) -> Calibration:
     )
 
 
-def _negative_log_likelihood(probabilities: Probabilities, truth: npt.NDArray[np.int64]) -> float:
-    return float(-np.log(probabilities[np.arange(len(truth)), truth] + _TINY).mean())
+def _negative_log_likelihood(
+    probabilities: Probabilities, truth: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
+) -> float:
+    return float(-np.average(np.log(probabilities[np.arange(len(truth)), truth] + _TINY), weights=weights))
 
 
 def _temperature(cost: Callable[[float], float]) -> float:

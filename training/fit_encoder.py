@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import FrameType
 
 import numpy as np
@@ -20,9 +20,10 @@ from earshot.tokenization import Tokenizer
 from training.base_model import BaseModel
 from training.checkpoint import Checkpoints, Progress
 from training.collator import Ids, length_grouped_batches, pad
-from training.config import ConfigError, LossConfig, TrainingConfig
+from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.model import PostClassifier, loss
+from training.targets import Targets
 from training.validation import selection_score, validation_figures
 
 _GO_ON = "the same command with --resume goes on from there"
@@ -66,33 +67,20 @@ def _cpu_flags() -> frozenset[str]:
     return frozenset(line.split())
 
 
-def class_weights(config: LossConfig, taxonomy: Taxonomy, category: npt.NDArray[np.int64]) -> torch.Tensor | None:
-    """The weight of each category in the loss.
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What is learned from.
 
-    Args:
-        config: Asks for none, `balanced` ones, or names them.
-        taxonomy: The categories.
-        category: `[posts]`, the category of each training post.
-
-    Returns:
-        `[categories]`, or None. Balanced weights are inverse to each category's frequency, 1 on average over the
-        posts, and 0 for a category without posts.
-
-    Raises:
-        ConfigError: A weight is given for a category that is not in the taxonomy.
+    Attributes:
+        texts: Normalized texts.
+        targets: What to say of each.
     """
-    given, categories = config.class_weights, len(taxonomy.categories)
-    if given == "none":
-        return None
-    if isinstance(given, dict):
-        if unknown := sorted(given.keys() - set(taxonomy.category_names)):
-            raise ConfigError(
-                f"loss.class_weights names {', '.join(unknown)}, the taxonomy has {', '.join(taxonomy.category_names)}"
-            )
-        return torch.tensor([given.get(name, 1.0) for name in taxonomy.category_names], dtype=torch.float32)
-    counts = np.bincount(category, minlength=categories)
-    weights = np.where(counts > 0, len(category) / (np.maximum(counts, 1) * max(1, (counts > 0).sum())), 0.0)
-    return torch.tensor(weights, dtype=torch.float32)
+
+    texts: list[str]
+    targets: Targets
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
 
 class EncoderFit:
@@ -116,7 +104,7 @@ class EncoderFit:
 
     def run(
         self,
-        train: Dataset,
+        train: Lesson,
         validation: Dataset,
         checkpoints: Checkpoints,
         progress: Progress,
@@ -156,15 +144,12 @@ class EncoderFit:
                     "resume with the same, or start over with --restart"
                 )
             progress = found
-        weights = class_weights(self.config.loss, self.taxonomy, train.category)
         steps_per_epoch = -(-len(train) // settings.batch_size)
         total = steps_per_epoch * settings.epochs
         with _stop_between_steps() as stop_asked:
             while progress.epoch < settings.epochs and not self._gives_up(progress):
                 batches = length_grouped_batches(lengths, settings.batch_size, self.config.seed, progress.epoch)
-                progress = self._epoch(
-                    train, train_ids, batches, optimizer, weights, progress, total, checkpoints, stop_asked
-                )
+                progress = self._epoch(train, train_ids, batches, optimizer, progress, total, checkpoints, stop_asked)
                 figures = validation_figures(self.predict(validation_ids), validation)
                 figures["train_loss"] = float(np.mean(progress.losses))
                 score = selection_score(figures)
@@ -182,11 +167,10 @@ class EncoderFit:
 
     def _epoch(
         self,
-        train: Dataset,
+        train: Lesson,
         ids: list[Ids],
         batches: list[Ids],
         optimizer: torch.optim.Optimizer,
-        weights: torch.Tensor | None,
         progress: Progress,
         total: int,
         checkpoints: Checkpoints,
@@ -207,7 +191,7 @@ class EncoderFit:
             step = progress.epoch * len(batches) + index
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * self._schedule(step, total)
-            losses.append(self.step(train, ids, rows, optimizer, weights))
+            losses.append(self.step(train, ids, rows, optimizer))
             bar.set_postfix(loss=f"{np.mean(losses[-100:]):.3f}")
             done = replace(progress, batch=index + 1, losses=tuple(losses))
             if stop_asked():
@@ -229,14 +213,7 @@ class EncoderFit:
         warmup = max(1, round(total * self.config.optimization.warmup_fraction))
         return min((step + 1) / warmup, (total - step) / max(1, total - warmup))
 
-    def step(
-        self,
-        train: Dataset,
-        ids: list[Ids],
-        rows: Ids,
-        optimizer: torch.optim.Optimizer,
-        weights: torch.Tensor | None,
-    ) -> float:
+    def step(self, train: Lesson, ids: list[Ids], rows: Ids, optimizer: torch.optim.Optimizer) -> float:
         """Learn from one batch.
 
         Args:
@@ -244,7 +221,6 @@ class EncoderFit:
             ids: Their token ids.
             rows: Which of them are in the batch.
             optimizer: Of the network's parameters.
-            weights: `[categories]`, or None.
 
         Returns:
             The batch's loss.
@@ -252,14 +228,7 @@ class EncoderFit:
         input_ids, mask = pad([ids[row] for row in rows], self.padding)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
             outputs = self.model(input_ids, mask)
-        value = loss(
-            tuple(output.float() for output in outputs),
-            torch.from_numpy(train.category[rows]),
-            torch.from_numpy(train.passing[rows]),
-            torch.from_numpy(train.urgency[rows]),
-            self.config.loss,
-            weights,
-        )
+        value = loss(tuple(output.float() for output in outputs), train.targets.take(rows), self.config.loss)
         optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward without annotations
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.max_gradient_norm)

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 import torch.nn.functional as functional
 from torch import nn
+from transformers import PreTrainedModel
 
 from training.config import LossConfig, ModelConfig
-from training.dataset import NO_URGENCY
+from training.targets import Targets
 
 
 class PostClassifier(nn.Module):
@@ -57,6 +58,11 @@ class PostClassifier(nn.Module):
         weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
         return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
 
+    def use_plain_attention(self) -> None:
+        """Compute attention in plain operators from now on, which export to ONNX; fused attention is for training."""
+        if isinstance(self.encoder, PreTrainedModel):
+            self.encoder.set_attn_implementation("eager")
+
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
         """Parameters for AdamW: weight decay on matrices, none on biases and LayerNorm."""
         decayed = [parameter for parameter in self.parameters() if parameter.ndim > 1]
@@ -64,46 +70,47 @@ class PostClassifier(nn.Module):
         return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def corn_loss(logits: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    """Conditional ordinal loss (CORN, Shi et al. 2021, arXiv 2111.08851).
+def corn_loss(logits: torch.Tensor, levels: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Conditional ordinal loss (CORN, Shi et al. 2021, arXiv 2111.08851), for labels or for distributions.
 
-    Logit k is trained only on the posts that reached level k, to say whether they exceed it.
+    Logit k is asked of the posts that reached level k, whether they exceed it; a distribution asks it as far as it
+    lies there, which is the loss to be expected over its levels.
 
     Args:
         logits: `[posts, levels - 1]`.
-        level: `[posts]`, int64; `NO_URGENCY` is passed over.
+        levels: `[posts, levels]`, the distribution aimed at; a row of zeros is passed over.
+        weight: `[posts]`.
 
     Returns:
-        The mean over all conditional decisions; 0 where no post has a level.
+        The weighted mean over all conditional decisions; 0 where none is asked.
     """
-    steps = torch.arange(logits.shape[1], device=logits.device)
-    asked = (level.unsqueeze(1) >= steps) & (level.unsqueeze(1) != NO_URGENCY)
-    exceeded = (level.unsqueeze(1) > steps).to(logits.dtype)
-    losses = functional.binary_cross_entropy_with_logits(logits, exceeded, reduction="none")
-    return (losses * asked).sum() / asked.sum().clamp(min=1)
+    reached = levels.flip(1).cumsum(1).flip(1)[:, :-1]
+    stopped = levels[:, :-1]
+    losses = (reached - stopped) * functional.softplus(-logits) + stopped * functional.softplus(logits)
+    asked = (reached * weight.unsqueeze(1)).sum()
+    return (losses * weight.unsqueeze(1)).sum() / asked.clamp(min=1e-6)
 
 
-def loss(
-    outputs: tuple[torch.Tensor, ...],
-    category: torch.Tensor,
-    passing: torch.Tensor,
-    urgency: torch.Tensor,
-    config: LossConfig,
-    class_weights: torch.Tensor | None,
-) -> torch.Tensor:
+def loss(outputs: tuple[torch.Tensor, ...], targets: Targets, config: LossConfig) -> torch.Tensor:
     """The weighted sum of the heads' losses.
 
     Args:
         outputs: Of `PostClassifier`, in float32.
-        category: `[posts]`, int64.
-        passing: `[posts, categories]`, float32.
-        urgency: `[posts]`, int64.
-        config: The weights.
-        class_weights: `[categories]`, or None.
+        targets: Of the same posts.
+        config: The weights of the heads.
     """
-    total = functional.cross_entropy(
-        outputs[0], category, weight=class_weights, label_smoothing=config.label_smoothing
-    ) + config.secondary_weight * functional.binary_cross_entropy_with_logits(outputs[1], passing)
+    device = outputs[0].device
+    weight = torch.from_numpy(targets.category_weight).to(device)
+    total_weight = weight.sum().clamp(min=1e-6)
+    aim = torch.from_numpy(targets.category).to(device)
+    category = -(aim * functional.log_softmax(outputs[0], dim=1)).sum(dim=1)
+    passing = torch.from_numpy(targets.secondary).to(device)
+    secondary = functional.binary_cross_entropy_with_logits(outputs[1], passing, reduction="none").mean(dim=1)
+    total = ((category + config.secondary_weight * secondary) * weight).sum() / total_weight
     if len(outputs) > 2:
-        total = total + config.urgency_weight * corn_loss(outputs[2], urgency)
+        levels, counts = (
+            torch.from_numpy(targets.urgency).to(device),
+            torch.from_numpy(targets.urgency_weight).to(device),
+        )
+        total = total + config.urgency_weight * corn_loss(outputs[2], levels, counts)
     return total

@@ -7,11 +7,12 @@ import numpy.typing as npt
 
 from earshot.calibration import Probabilities, Scores
 from earshot.decision import Thresholds
+from training.class_weights import ClassWeights
 from training.config import DecisionConfig
 from training.dataset import Dataset
 
 
-def select_thresholds(scores: Scores, data: Dataset, config: DecisionConfig) -> Thresholds:
+def select_thresholds(scores: Scores, data: Dataset, config: DecisionConfig, weights: ClassWeights) -> Thresholds:
     """Choose the thresholds of confidence and of secondary categories.
 
     Args:
@@ -19,13 +20,15 @@ def select_thresholds(scores: Scores, data: Dataset, config: DecisionConfig) -> 
         data: The validation posts; ambiguous ones, where readers disagree, don't judge the confidence
             unless all are.
         config: Target risk and review share.
+        weights: How much each label counted in training: risk and share are those of that mix.
     """
     clear = ~data.ambiguous if not data.ambiguous.all() else np.ones(len(data), bool)
     ordered = np.sort(scores.category[clear], axis=1)
     confidence, margin = ordered[:, -1], ordered[:, -1] - ordered[:, -2]
+    counts = weights.of_categories(data)[clear]
     wrong = scores.category[clear].argmax(axis=1) != data.category[clear]
     return Thresholds(
-        min_confidence=_confidence_threshold(confidence, wrong, margin >= config.min_margin, config),
+        min_confidence=_confidence_threshold(confidence, wrong, margin >= config.min_margin, counts, config),
         min_margin=config.min_margin,
         min_secondary=_secondary_threshold(scores.secondary, scores.category.argmax(axis=1), data),
     )
@@ -35,13 +38,14 @@ def _confidence_threshold(
     confidence: npt.NDArray[np.float64],
     wrong: npt.NDArray[np.bool_],
     separated: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.float64],
     config: DecisionConfig,
 ) -> float:
     """The lowest confidence above which at most `target_risk` of the posts are wrong, capped by `max_review_share`."""
-    cap = float(np.quantile(confidence, config.max_review_share))
+    cap = float(np.quantile(confidence, config.max_review_share, weights=weights, method="inverted_cdf"))
     for threshold in np.unique(np.concatenate([[0.0], confidence[confidence <= cap]])):
         kept = separated & (confidence >= threshold)
-        if kept.any() and wrong[kept].mean() <= config.target_risk:
+        if weights[kept].sum() > 0 and np.average(wrong[kept], weights=weights[kept]) <= config.target_risk:
             return float(threshold)
     return cap
 

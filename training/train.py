@@ -18,11 +18,13 @@ import numpy as np
 from earshot.bundle import BaseModelInfo, Bundle, TrainingData, TrainingInfo, check_output
 from earshot.errors import EarshotError
 from earshot.session import Logits
+from earshot.tables import sha256_of
 from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
-from training.base_model import load_base_model
+from training.base_model import load_base_model, save_encoder
 from training.checkpoint import Checkpoints, Progress
-from training.config import TrainingConfig
+from training.class_weights import ClassWeights
+from training.config import ConfigError, TrainingConfig
 from training.dataset import Dataset, load_dataset
 from training.export_onnx import (
     check_export,
@@ -32,12 +34,16 @@ from training.export_onnx import (
     write_labels,
 )
 from training.fit_calibration import fit_calibration
-from training.fit_encoder import EncoderFit
+from training.fit_encoder import EncoderFit, Lesson
 from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
+from training.held_out import apart_from
 from training.plots import RiskCoverage, plot_confusion, plot_risk_coverage
 from training.quantize import quantize_rowwise
 from training.select_thresholds import select_thresholds
 from training.splits import near_duplicate_groups, validation_rows
+from training.targets import Targets
+from training.teachers import ask, load_teachers
+from training.texts import read_texts
 from training.tracking import Run, tracked
 from training.validation import validation_figures
 from training.write_bundle import package_versions, write_bundle
@@ -54,6 +60,7 @@ class Request:
     Attributes:
         data: Labelled files.
         output: The bundle folder to write.
+        held_out: Files whose posts, and near-duplicates of them, must not be learned from.
         taxonomy: The labels.
         config: Everything else that decides the result.
         columns: Our name of a column to the files' own.
@@ -67,6 +74,7 @@ class Request:
 
     data: tuple[Path, ...]
     output: Path
+    held_out: tuple[Path, ...]
     taxonomy: Taxonomy
     config: TrainingConfig
     columns: Mapping[str, str]
@@ -82,7 +90,7 @@ class Request:
         """Where checkpoints and graphs lie until the bundle is written."""
         return self.output.with_name(f"{self.output.name}.training")
 
-    def fingerprint(self, data: Sequence[TrainingData]) -> str:
+    def fingerprint(self, data: Sequence[TrainingData], teachers: Sequence[str]) -> str:
         """Of all that decides the weights: a checkpoint with another one belongs to another training.
 
         How they are then exported and decided upon may change between a stop and a resumption.
@@ -91,8 +99,51 @@ class Request:
             self.config.model_dump(mode="json", exclude={"export", "decision"}),
             self.taxonomy.model_dump(mode="json"),
             [source.model_dump(mode="json") for source in data],
+            [sha256_of(path) for path in self.held_out],
+            list(teachers),
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pupil:
+    """What a training learns from besides its labelled posts."""
+
+    teachers: list[Bundle]
+    unlabelled: list[str]
+    sources: tuple[TrainingData, ...]
+
+    @classmethod
+    def of(cls, request: Request, labelled: tuple[TrainingData, ...]) -> _Pupil:
+        config = request.config.distillation
+        if config.unlabelled and not config.teachers:
+            raise ConfigError("distillation.unlabelled needs distillation.teachers, who label the posts")
+        sources, texts = list(labelled), list[str]()
+        for name in config.unlabelled:
+            path = Path(name)
+            read = read_texts(path, request.columns)
+            texts += read.texts
+            sources.append(
+                TrainingData(name=path.name, sha256=read.sha256, rows=len(read.texts), skipped_rows=read.skipped_rows)
+            )
+        return cls(load_teachers(config.teachers, request.taxonomy), texts, tuple(sources))
+
+    def lesson(self, labelled: Lesson, request: Request) -> Lesson:
+        """Blend the teachers' opinions into the labels, and append the unlabelled posts with those alone."""
+        if not self.teachers:
+            return labelled
+        config, taxonomy = request.config.distillation, request.taxonomy
+        apart = apart_from(
+            self.unlabelled, request.held_out, request.config.split.near_duplicate_similarity, request.columns
+        )
+        unlabelled = [text for text, is_apart in zip(self.unlabelled, apart, strict=True) if is_apart]
+        texts = [*labelled.texts, *unlabelled]
+        silent = None if taxonomy.out_of_scope is None else taxonomy.category_names.index(taxonomy.out_of_scope)
+        taught = Targets.of_scores(ask(self.teachers, texts, request.work / "teachers"), silent)
+        count = len(labelled)
+        blended = labelled.targets.blended(taught.take(np.arange(count)), 1 - config.label_share)
+        alone = taught.take(np.arange(count, len(texts))).weighing(config.unlabelled_weight)
+        return Lesson(texts, blended.followed_by(alone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +178,21 @@ def train(request: Request, say: Say) -> Bundle:
         request.data, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows
     )
     _check_labels(dataset, request.taxonomy)
-    fingerprint = request.fingerprint(sources)
-    training, validation = _split(dataset, request.config)
+    pupil = _Pupil.of(request, sources)
+    fingerprint = request.fingerprint(pupil.sources, [teacher.manifest.digest for teacher in pupil.teachers])
+    training, validation = _split(dataset, request, say)
     say(f"{len(training)} posts to learn from, {len(validation)} to validate on (near-duplicates kept together)")
+    weights = ClassWeights.of(request.config.loss, request.taxonomy, training)
     run_id = _previous_run(request) if resume else None
     with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
         _keep_run(request, run.id)
-        run.log_config(request.config, sources, request.command)
-        run.log_inputs(request.data, sources)
+        run.log_config(request.config, pupil.sources, request.command)
+        run.log_inputs([*request.data, *map(Path, request.config.distillation.unlabelled)], pupil.sources)
         if request.config.model.architecture == "encoder":
-            fit = _fit_encoder(request, training, validation, fingerprint, run, say, resume=resume)
+            fit = _fit_encoder(request, training, validation, weights, pupil, fingerprint, run, say, resume=resume)
         else:
             fit = _fit_tfidf(request, training, validation)
-        bundle = _finish(request, fit, validation, sources, say)
+        bundle = _finish(request, fit, validation, weights, pupil, say)
         _log_pictures(run, bundle, fit.validation_logits, validation)
         run.log_bundle(bundle.folder, bundle.manifest.digest, bundle.manifest.training.validation | fit.parity)
     if not request.keep_checkpoints:
@@ -194,12 +247,17 @@ def _check_labels(dataset: Dataset, taxonomy: Taxonomy) -> None:
         )
 
 
-def _split(dataset: Dataset, config: TrainingConfig) -> tuple[Dataset, Dataset]:
-    groups = near_duplicate_groups(dataset.texts, config.split.near_duplicate_similarity)
-    rows = validation_rows(dataset.category, groups, config.split.validation_fraction, config.seed)
-    held_back = np.zeros(len(dataset), bool)
-    held_back[rows] = True
-    return dataset.take(np.flatnonzero(~held_back)), dataset.take(np.flatnonzero(held_back))
+def _split(dataset: Dataset, request: Request, say: Say) -> tuple[Dataset, Dataset]:
+    """Split, and only then leave held-out posts out: the same posts are validated on with and without."""
+    config = request.config.split
+    groups = near_duplicate_groups(dataset.texts, config.near_duplicate_similarity)
+    rows = validation_rows(dataset.category, groups, config.validation_fraction, request.config.seed)
+    validating = np.zeros(len(dataset), bool)
+    validating[rows] = True
+    apart = apart_from(dataset.texts, request.held_out, config.near_duplicate_similarity, request.columns)
+    if not apart.all():
+        say(f"{(~apart).sum()} posts left out: they are, or nearly repeat, held-out posts")
+    return dataset.take(np.flatnonzero(~validating & apart)), dataset.take(np.flatnonzero(validating & apart))
 
 
 def _tokenizer(definition: str, config: TrainingConfig) -> Tokenizer:
@@ -210,6 +268,8 @@ def _fit_encoder(
     request: Request,
     training: Dataset,
     validation: Dataset,
+    weights: ClassWeights,
+    pupil: _Pupil,
     fingerprint: str,
     run: Run,
     say: Say,
@@ -218,10 +278,14 @@ def _fit_encoder(
 ) -> _Fit:
     config, taxonomy = request.config, request.taxonomy
     base = load_base_model(
-        config.model.base_model, config.model.max_tokens, attention_dropout=config.model.attention_dropout
+        config.model.base_model,
+        config.model.max_tokens,
+        attention_dropout=config.model.attention_dropout,
+        layers=config.model.layers,
     )
     tokenizer = _tokenizer(base.tokenizer, config)
     fit = EncoderFit(base, tokenizer, config, taxonomy)
+    lesson = pupil.lesson(Lesson(training.texts, Targets.of_labels(training, taxonomy, weights, config.loss)), request)
 
     def on_epoch_end(epoch: int, figures: dict[str, float]) -> None:
         run.log_epoch(epoch, figures)
@@ -229,7 +293,7 @@ def _fit_encoder(
         say(f"epoch {epoch + 1}/{config.optimization.epochs}: {shown}")
 
     progress = fit.run(
-        training,
+        lesson,
         validation,
         Checkpoints(request.work),
         Progress(fingerprint),
@@ -237,6 +301,7 @@ def _fit_encoder(
         on_epoch_end=on_epoch_end,
     )
     say(f"best epoch by validation: {progress.best_epoch + 1}")
+    save_encoder(fit.model.encoder, base, request.work / "encoder")
     ids = [encoding.ids for encoding in tokenizer.encode(validation.texts)]
     tokenizer_path = request.work / "tokenizer.json"
     tokenizer_path.write_text(base.tokenizer, encoding="utf-8")
@@ -268,10 +333,17 @@ def _fit_tfidf(request: Request, training: Dataset, validation: Dataset) -> _Fit
     return _Fit(graph, tokenizer, tokenizer_path, info, logits, {})
 
 
-def _finish(request: Request, fit: _Fit, validation: Dataset, sources: tuple[TrainingData, ...], say: Say) -> Bundle:
-    calibration = fit_calibration(fit.validation_logits, validation)
+def _finish(
+    request: Request,
+    fit: _Fit,
+    validation: Dataset,
+    weights: ClassWeights,
+    pupil: _Pupil,
+    say: Say,
+) -> Bundle:
+    calibration = fit_calibration(fit.validation_logits, validation, weights)
     scores = calibration.apply(fit.validation_logits)
-    thresholds = select_thresholds(scores, validation, request.config.decision)
+    thresholds = select_thresholds(scores, validation, request.config.decision, weights)
     clear = validation.take(np.flatnonzero(~validation.ambiguous))
     figures = validation_figures(fit.validation_logits, validation, calibration) | {"n": float(len(validation))}
     if 0 < len(clear) < len(validation):
@@ -297,7 +369,8 @@ def _finish(request: Request, fit: _Fit, validation: Dataset, sources: tuple[Tra
         calibration=calibration,
         thresholds=thresholds,
         training=TrainingInfo(
-            data=sources,
+            data=pupil.sources,
+            teachers=tuple(teacher.identity for teacher in pupil.teachers),
             seed=request.config.seed,
             config=request.config.model_dump(mode="json"),
             validation=figures,

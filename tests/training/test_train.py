@@ -17,15 +17,19 @@ from earshot.__main__ import main
 from earshot.bundle import Bundle
 from earshot.pipeline import Pipeline
 from earshot.post import Post, Prediction
+from earshot.records import Row
 from earshot.session import Logits
 from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
-from training.base_model import load_base_model
+from training.base_model import load_base_model, save_encoder
 from training.checkpoint import Checkpoints, Progress
+from training.class_weights import ClassWeights
 from training.config import ConfigError, TrainingConfig
 from training.dataset import Dataset, load_dataset
 from training.export_onnx import ParityError, check_export, quantization_figures
-from training.fit_encoder import EncoderFit, TrainingInterrupted
+from training.fit_encoder import EncoderFit, Lesson, TrainingInterrupted
+from training.targets import Targets
+from training.teachers import ask, load_teachers
 
 TAXONOMY = Taxonomy.default()
 
@@ -235,10 +239,13 @@ class _Halves:
         self.encoder, self.folder = encoder, folder
         dataset, _ = load_dataset([data], TAXONOMY)
         rows = np.arange(len(dataset))
-        self.train, self.validation = dataset.take(rows[:96]), dataset.take(rows[200:240])
+        train, self.validation = dataset.take(rows[:96]), dataset.take(rows[200:240])
         self.config = TrainingConfig.model_validate(
             {"model": {"max_tokens": 64}, "optimization": {"epochs": 2, "batch_size": 16, "checkpoint_steps": 2}}
         )
+
+        weights = ClassWeights.of(self.config.loss, TAXONOMY, train)
+        self.lesson = Lesson(train.texts, Targets.of_labels(train, TAXONOMY, weights, self.config.loss))
 
     def run(
         self,
@@ -259,7 +266,7 @@ class _Halves:
         fit.model.register_forward_hook(stop)
 
         fit.run(
-            self.train,
+            self.lesson,
             self.validation,
             Checkpoints(self.folder / name),
             Progress("same"),
@@ -316,3 +323,79 @@ def test_taking_rows_keeps_texts_and_labels_together() -> None:
     data = Dataset(["a", "b"], np.array([0, 1]), np.eye(2, dtype=np.float32), np.array([1, 0]), np.array([False, True]))
     taken = data.take(np.array([1]))
     assert (taken.texts, taken.category.tolist(), taken.ambiguous.tolist()) == (["b"], [1], [True])
+
+
+# Learning from teachers
+
+
+def test_a_student_learns_from_teachers_and_unlabelled_posts(
+    trained: Path, tiny_encoder: Path, authored_rows: list[Row], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labelled, unlabelled, held_out = (tmp_path / f"{name}.jsonl" for name in ("labelled", "unlabelled", "held_out"))
+    _write(labelled, authored_rows[:160])
+    _write(unlabelled, [{"text": row["text"]} for row in authored_rows[160:]])
+    _write(held_out, authored_rows[158:162])
+    code = _train(
+        tmp_path,
+        *("--data", str(labelled), "--held-out", str(held_out), "--base-model", str(tiny_encoder)),
+        *("--set", "model.max_tokens=64", "--set", "model.layers=1", "--set", "optimization.epochs=1"),
+        *("--set", f"distillation.teachers=['{trained / 'bundle'}']"),
+        *("--set", f"distillation.unlabelled=['{unlabelled}']"),
+    )
+    assert code == 0
+    assert "2 posts left out" in capsys.readouterr().err
+    info = Bundle.load(tmp_path / "bundle").manifest.training
+    assert [teacher.digest for teacher in info.teachers] == [Bundle.load(trained / "bundle").manifest.digest]
+    assert [source.name for source in info.data] == ["labelled.jsonl", "unlabelled.jsonl"]
+    assert info.data[1].rows == len(authored_rows) - 160
+
+
+def test_unlabelled_posts_without_a_teacher_are_refused(
+    authored_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _train(tmp_path, "--data", str(authored_file), "--set", "distillation.unlabelled=['x.jsonl']") == 2
+    assert "needs distillation.teachers" in capsys.readouterr().err
+
+
+def test_a_teacher_with_other_labels_is_refused(trained: Path) -> None:
+    taxonomy = TAXONOMY.model_copy(update={"categories": TAXONOMY.categories[::-1]})
+    with pytest.raises(ConfigError, match="has other labels"):
+        load_teachers([str(trained / "bundle")], taxonomy)
+
+
+def test_teachers_are_asked_once(trained: Path, tmp_path: Path) -> None:
+    teachers = load_teachers([str(trained / "bundle")], TAXONOMY)
+    first = ask(teachers, ["my card was charged twice"], tmp_path)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    again = ask(teachers, ["my card was charged twice"], tmp_path)
+    assert np.array_equal(first.category, again.category)
+    assert kept == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+
+
+def test_a_training_starts_from_a_fine_tuned_encoder(tiny_encoder: Path, tmp_path: Path) -> None:
+    base = load_base_model(str(tiny_encoder), 64)
+    with torch.no_grad():
+        next(base.encoder.parameters()).fill_(0.25)
+    save_encoder(base.encoder, base, tmp_path / "encoder")
+    again = load_base_model(str(tmp_path / "encoder"), 64)
+    assert torch.equal(next(again.encoder.parameters()), next(base.encoder.parameters()))
+    assert again.info.id == f"{tiny_encoder.name}, fine-tuned"
+    assert json.loads(again.tokenizer)["model"]["vocab"] == json.loads(base.tokenizer)["model"]["vocab"]
+
+
+@pytest.mark.parametrize(("kept", "layers"), [(1, [1]), (2, [0, 1])])
+def test_layers_are_kept_evenly_the_last_among_them(kept: int, layers: list[int], tiny_encoder: Path) -> None:
+    whole = load_base_model(str(tiny_encoder), 64).encoder.state_dict()
+    part = load_base_model(str(tiny_encoder), 64, layers=kept).encoder.state_dict()
+    for index, layer in enumerate(layers):
+        name = "encoder.layer.{}.output.dense.weight"
+        assert torch.equal(part[name.format(index)], whole[name.format(layer)])
+
+
+def test_more_layers_than_there_are_is_refused(tiny_encoder: Path) -> None:
+    with pytest.raises(ConfigError, match="has 2 layers"):
+        load_base_model(str(tiny_encoder), 64, layers=3)
+
+
+def _write(path: Path, rows: list[Row]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
