@@ -266,6 +266,9 @@ def _training(manifest: Manifest) -> str:
         parts.append(_table(("file", "rows", "left out", "licences (rows)", "SHA-256"), rows))
     else:
         parts.append("The manifest names no training data.")
+    if training.teachers:
+        teachers = ", ".join(f"{one.name} {one.version} ({_code(one.digest)})" for one in training.teachers)
+        parts.append(f"Distilled: besides labels it learned from the averaged scores of {teachers}.")
     if manifest.taxonomy.name == "earshot-default":
         parts.append(
             "The data sets that come with Earshot (real posts from public sets, and posts written for this project by "

@@ -129,8 +129,7 @@ def _canonical_id(name: str, folder: Path) -> str:
         return "sentence-transformers/all-MiniLM-L6-v2"
     if not folder.is_dir():
         return name
-    started_from = _front_matter(folder, "base_model")
-    return f"{started_from}, fine-tuned" if started_from else folder.name
+    return _front_matter(folder, "base_model") or folder.name
 
 
 def _readable_tokens(encoder: nn.Module) -> int:

@@ -105,12 +105,18 @@ class DistillationConfig(_Section):
         unlabelled: Files of posts without labels, which the teachers label softly.
         label_share: Of a labelled post's target, the share of its label; the rest is the teachers'.
         unlabelled_weight: How much an unlabelled post counts, a labelled one counting 1 on average.
+        max_out_of_scope: Leave out unlabelled posts that the teachers put into the out-of-scope class with a higher
+            probability: they are many, and teach little.
+        likeness_weight: Of the cosine loss between the pooled vectors and those of the whole base model: for a student
+            with fewer layers (`model.layers`), whose base model is a teacher's fine-tuned encoder.
     """
 
     teachers: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     label_share: float = Field(default=0.5, ge=0, le=1)
     unlabelled_weight: float = Field(default=1.0, gt=0)
+    max_out_of_scope: float = Field(default=1.0, gt=0, le=1)
+    likeness_weight: float = Field(default=0.0, ge=0)
 
 
 class SplitConfig(_Section):

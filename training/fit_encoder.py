@@ -22,7 +22,8 @@ from training.checkpoint import Checkpoints, Progress
 from training.collator import Ids, length_grouped_batches, pad
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.model import PostClassifier, loss
+from training.features import Float
+from training.model import PostClassifier, likeness_loss, loss
 from training.targets import Targets
 from training.validation import selection_score, validation_figures
 
@@ -74,10 +75,12 @@ class Lesson:
     Attributes:
         texts: Normalized texts.
         targets: What to say of each.
+        vectors: `[posts, width]`, the pooled vectors to come close to; None without.
     """
 
     texts: list[str]
     targets: Targets
+    vectors: Float | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -226,9 +229,13 @@ class EncoderFit:
             The batch's loss.
         """
         input_ids, mask = pad([ids[row] for row in rows], self.padding)
+        alike = train.vectors is not None
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
-            outputs = self.model(input_ids, mask)
-        value = loss(tuple(output.float() for output in outputs), train.targets.take(rows), self.config.loss)
+            outputs = tuple(output.float() for output in self.model(input_ids, mask, with_pooled=alike))
+        value = loss(outputs[:-1] if alike else outputs, train.targets.take(rows), self.config.loss)
+        if train.vectors is not None:
+            aim = torch.from_numpy(train.vectors[rows]).to(outputs[-1].device)
+            value = value + self.config.distillation.likeness_weight * likeness_loss(outputs[-1], aim)
         optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward without annotations
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.max_gradient_norm)

@@ -36,23 +36,28 @@ class PostClassifier(nn.Module):
         self.secondary = nn.Linear(width, categories)
         self.urgency = nn.Linear(width, urgencies - 1) if urgencies else None
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, *, with_pooled: bool = False
+    ) -> tuple[torch.Tensor, ...]:
         """Judge a padded batch.
 
         Args:
             input_ids: `[posts, tokens]`, int64.
             attention_mask: `[posts, tokens]`, int64, 0 on padding.
+            with_pooled: Give the pooled vectors as well.
 
         Returns:
-            Category logits and secondary logits, `[posts, categories]`; and, with urgencies, the conditional
-            urgency logits `[posts, urgencies - 1]`.
+            Category logits and secondary logits, `[posts, categories]`; with urgencies, the conditional urgency
+            logits `[posts, urgencies - 1]`; and, if asked for, the pooled vectors `[posts, width]`, last.
         """
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        pooled = self.dropout(self._pool(hidden, attention_mask))
+        pooled = self.pool(input_ids, attention_mask)
         heads = (self.category, self.secondary, *(() if self.urgency is None else (self.urgency,)))
-        return tuple(head(pooled) for head in heads)
+        judged = tuple(head(self.dropout(pooled)) for head in heads)
+        return (*judged, pooled) if with_pooled else judged
 
-    def _pool(self, hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    def pool(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Read a padded batch: `[posts, width]`, a vector for each post."""
+        hidden: torch.Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         if self.pooling == "cls":
             return hidden[:, 0]
         weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
@@ -89,6 +94,19 @@ def corn_loss(logits: torch.Tensor, levels: torch.Tensor, weight: torch.Tensor) 
     losses = (reached - stopped) * functional.softplus(-logits) + stopped * functional.softplus(logits)
     asked = (reached * weight.unsqueeze(1)).sum()
     return (losses * weight.unsqueeze(1)).sum() / asked.clamp(min=1e-6)
+
+
+def likeness_loss(pooled: torch.Tensor, aim: torch.Tensor) -> torch.Tensor:
+    """How far pooled vectors point away from those aimed at (Sanh et al. 2019, arXiv 1910.01108: cosine loss).
+
+    Args:
+        pooled: `[posts, width]`.
+        aim: `[posts, width]`.
+
+    Returns:
+        The mean of 1 - cosine.
+    """
+    return (1 - functional.cosine_similarity(pooled, aim, dim=1)).mean()
 
 
 def loss(outputs: tuple[torch.Tensor, ...], targets: Targets, config: LossConfig) -> torch.Tensor:

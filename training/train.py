@@ -33,10 +33,12 @@ from training.export_onnx import (
     run_graph,
     write_labels,
 )
+from training.features import Float, pooled_vectors
 from training.fit_calibration import fit_calibration
 from training.fit_encoder import EncoderFit, Lesson
 from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
 from training.held_out import apart_from
+from training.model import PostClassifier
 from training.plots import RiskCoverage, plot_confusion, plot_risk_coverage
 from training.quantize import quantize_rowwise
 from training.select_thresholds import select_thresholds
@@ -128,22 +130,27 @@ class _Pupil:
             )
         return cls(load_teachers(config.teachers, request.taxonomy), texts, tuple(sources))
 
-    def lesson(self, labelled: Lesson, request: Request) -> Lesson:
+    def lesson(self, labelled: Lesson, request: Request, say: Say) -> Lesson:
         """Blend the teachers' opinions into the labels, and append the unlabelled posts with those alone."""
         if not self.teachers:
             return labelled
         config, taxonomy = request.config.distillation, request.taxonomy
-        apart = apart_from(
-            self.unlabelled, request.held_out, request.config.split.near_duplicate_similarity, request.columns
-        )
-        unlabelled = [text for text, is_apart in zip(self.unlabelled, apart, strict=True) if is_apart]
-        texts = [*labelled.texts, *unlabelled]
+        texts = [*labelled.texts, *self._learnable(request)]
         silent = None if taxonomy.out_of_scope is None else taxonomy.category_names.index(taxonomy.out_of_scope)
         taught = Targets.of_scores(ask(self.teachers, texts, request.work / "teachers"), silent)
-        count = len(labelled)
-        blended = labelled.targets.blended(taught.take(np.arange(count)), 1 - config.label_share)
-        alone = taught.take(np.arange(count, len(texts))).weighing(config.unlabelled_weight)
-        return Lesson(texts, blended.followed_by(alone))
+        own, others = np.arange(len(labelled)), np.arange(len(labelled), len(texts))
+        if silent is not None:
+            others = others[taught.category[others, silent] <= config.max_out_of_scope]
+        say(f"{len(others)} of {len(self.unlabelled)} unlabelled posts to learn from as well")
+        blended = labelled.targets.blended(taught.take(own), 1 - config.label_share)
+        alone = taught.take(others).weighing(config.unlabelled_weight)
+        return Lesson([texts[row] for row in (*own, *others)], blended.followed_by(alone))
+
+    def _learnable(self, request: Request) -> list[str]:
+        """The unlabelled posts that don't nearly repeat a held-out one."""
+        similarity = request.config.split.near_duplicate_similarity
+        apart = apart_from(self.unlabelled, request.held_out, similarity, request.columns)
+        return [text for text, is_apart in zip(self.unlabelled, apart, strict=True) if is_apart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +324,16 @@ def _fit_encoder(
     quantized = run_graph(int8, ids)
     parity |= quantization_figures(exported, quantized)
     return _Fit(int8, tokenizer, tokenizer_path, base.info, quantized, parity)
+
+
+def _vectors_of_whole_base(request: Request, tokenizer: Tokenizer, texts: list[str]) -> Float:
+    """The pooled vectors of the base model with all its layers."""
+    config = request.config.model
+    whole = load_base_model(config.base_model, config.max_tokens)
+    model = PostClassifier(whole.encoder, len(request.taxonomy.categories), 0, config)
+    ids = [encoding.ids for encoding in tokenizer.encode(texts)]
+    key = f"{whole.info.sha256} {config.base_model} {config.pooling}"
+    return pooled_vectors(model, ids, whole.padding, key, request.work / "vectors")
 
 
 def _fit_tfidf(request: Request, training: Dataset, validation: Dataset) -> _Fit:

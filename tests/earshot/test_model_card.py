@@ -7,6 +7,7 @@ from huggingface_hub import ModelCard, ModelCardData, metadata_load
 
 from earshot.bundle import BaseModelInfo, Bundle, EvaluationSummary, Figure, Manifest, TrainingData
 from earshot.model_card import render_card
+from earshot.predictor import ModelIdentity
 from earshot.taxonomy import Category, Taxonomy
 
 SUMMARY = EvaluationSummary(
@@ -51,6 +52,12 @@ def test_every_label_stands_with_its_definition_and_route(tiny_bundle: Bundle) -
         assert f"| `{category.name}` | {category.route or '–'} | {category.definition} |" in card
     for urgency in tiny_bundle.manifest.taxonomy.urgencies:
         assert f"| `{urgency.name}` | {urgency.definition} |" in card
+
+
+def test_teachers_are_named_with_their_digests(tiny_bundle: Bundle) -> None:
+    teacher = ModelIdentity("wise", "1.2", "sha256:abc")
+    training = tiny_bundle.manifest.training.model_copy(update={"teachers": (teacher,)})
+    assert "scores of wise 1.2 (`sha256:abc`)" in render_card(_manifest(tiny_bundle, training=training))
 
 
 def test_a_figure_stands_with_metric_slice_n_interval_seed_digest_and_command(tiny_bundle: Bundle) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from earshot.calibration import ordinal
 from training.config import LossConfig
-from training.model import corn_loss, loss
+from training.model import corn_loss, likeness_loss, loss
 from training.targets import Targets
 
 EVEN = torch.ones(2)
@@ -80,3 +80,9 @@ def test_a_post_that_counts_for_nothing_changes_nothing() -> None:
     alone = loss(tuple(output[:1] for output in outputs), _targets([[1.0, 0.0]], [1.0]), LossConfig())
     both = loss(outputs, _targets([[1.0, 0.0], [1.0, 0.0]], [1.0, 0.0]), LossConfig())
     assert float(both) == pytest.approx(float(alone))
+
+
+def test_vectors_that_point_the_same_way_cost_nothing_and_opposite_ones_2() -> None:
+    pooled = torch.tensor([[3.0, 4.0], [1.0, 0.0]])
+    assert float(likeness_loss(pooled, 7 * pooled)) == pytest.approx(0, abs=1e-6)
+    assert float(likeness_loss(pooled, -pooled)) == pytest.approx(2)

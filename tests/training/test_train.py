@@ -340,7 +340,7 @@ def test_a_student_learns_from_teachers_and_unlabelled_posts(
         *("--data", str(labelled), "--held-out", str(held_out), "--base-model", str(tiny_encoder)),
         *("--set", "model.max_tokens=64", "--set", "model.layers=1", "--set", "optimization.epochs=1"),
         *("--set", f"distillation.teachers=['{trained / 'bundle'}']"),
-        *("--set", f"distillation.unlabelled=['{unlabelled}']"),
+        *("--set", f"distillation.unlabelled=['{unlabelled}']", "--set", "distillation.likeness_weight=1.0"),
     )
     assert code == 0
     assert "2 posts left out" in capsys.readouterr().err
@@ -379,7 +379,7 @@ def test_a_training_starts_from_a_fine_tuned_encoder(tiny_encoder: Path, tmp_pat
     save_encoder(base.encoder, base, tmp_path / "encoder")
     again = load_base_model(str(tmp_path / "encoder"), 64)
     assert torch.equal(next(again.encoder.parameters()), next(base.encoder.parameters()))
-    assert again.info.id == f"{tiny_encoder.name}, fine-tuned"
+    assert again.info.id == tiny_encoder.name
     assert json.loads(again.tokenizer)["model"]["vocab"] == json.loads(base.tokenizer)["model"]["vocab"]
 
 
