@@ -95,10 +95,11 @@ class Request:
     def fingerprint(self, data: Sequence[TrainingData], teachers: Sequence[str]) -> str:
         """Of all that decides the weights: a checkpoint with another one belongs to another training.
 
-        How they are then exported and decided upon may change between a stop and a resumption.
+        How they are then exported and decided upon may change between a stop and a resumption, and so may settings
+        come along that are at their defaults.
         """
         content = [
-            self.config.model_dump(mode="json", exclude={"export", "decision"}),
+            self.config.model_dump(mode="json", exclude={"export", "decision"}, exclude_defaults=True),
             self.taxonomy.model_dump(mode="json"),
             [source.model_dump(mode="json") for source in data],
             [sha256_of(path) for path in self.held_out],
