@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from earshot.session import Logits
 from earshot.tables import sha256_of
 from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
-from training.base_model import load_base_model, save_encoder
+from training.base_model import BaseModel, load_base_model, save_encoder
 from training.checkpoint import Checkpoints, Progress
 from training.class_weights import ClassWeights
 from training.config import ConfigError, TrainingConfig
@@ -35,7 +36,7 @@ from training.export_onnx import (
 )
 from training.features import Float, pooled_vectors
 from training.fit_calibration import fit_calibration
-from training.fit_encoder import EncoderFit, Lesson
+from training.fit_encoder import EncoderFit, Lesson, TrainingInterrupted
 from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
 from training.held_out import apart_from
 from training.model import PostClassifier
@@ -207,6 +208,22 @@ def train(request: Request, say: Say) -> Bundle:
     return bundle
 
 
+def assist(request: Request) -> None:
+    """Do what every process but the first does: take a share of each batch. It writes and says nothing.
+
+    Args:
+        request: The first process's.
+
+    Raises:
+        EarshotError: The base model or the checkpoint cannot be used.
+    """
+    if request.config.model.architecture == "encoder":
+        base = _base_model(request.config)
+        fit = EncoderFit(base, _tokenizer(base.tokenizer, request.config), request.config, request.taxonomy)
+        with suppress(TrainingInterrupted):  # the first process says so
+            fit.follow(Checkpoints(request.work))
+
+
 def _log_pictures(run: Run, bundle: Bundle, logits: Logits, validation: Dataset) -> None:
     manifest = bundle.manifest
     scores = manifest.calibration.apply(logits)
@@ -271,6 +288,15 @@ def _tokenizer(definition: str, config: TrainingConfig) -> Tokenizer:
     return Tokenizer(definition, max_tokens=config.model.max_tokens, max_characters=config.model.max_characters)
 
 
+def _base_model(config: TrainingConfig) -> BaseModel:
+    return load_base_model(
+        config.model.base_model,
+        config.model.max_tokens,
+        attention_dropout=config.model.attention_dropout,
+        layers=config.model.layers,
+    )
+
+
 def _fit_encoder(
     request: Request,
     training: Dataset,
@@ -284,12 +310,7 @@ def _fit_encoder(
     resume: bool,
 ) -> _Fit:
     config, taxonomy = request.config, request.taxonomy
-    base = load_base_model(
-        config.model.base_model,
-        config.model.max_tokens,
-        attention_dropout=config.model.attention_dropout,
-        layers=config.model.layers,
-    )
+    base = _base_model(config)
     tokenizer = _tokenizer(base.tokenizer, config)
     fit = EncoderFit(base, tokenizer, config, taxonomy)
     lesson = pupil.lesson(Lesson(training.texts, Targets.of_labels(training, taxonomy, weights, config.loss)), request)
