@@ -76,6 +76,10 @@ class Checkpoints:
         """Put the weights of the best epoch back."""
         model.load_state_dict(torch.load(self._best, map_location="cpu", weights_only=True))
 
+    def forget(self) -> None:
+        """Leave nothing to go on from."""
+        self._last.unlink(missing_ok=True)
+
     def _write(self, path: Path, state: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")

@@ -191,7 +191,7 @@ def train(request: Request, say: Say) -> Bundle:
     training, validation = _split(dataset, request, say)
     say(f"{len(training)} posts to learn from, {len(validation)} to validate on (near-duplicates kept together)")
     weights = ClassWeights.of(request.config.loss, request.taxonomy, training)
-    run_id = _previous_run(request) if resume else None
+    run_id = _previous_run(request) if request.resume else None
     with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
         _keep_run(request, run.id)
         run.log_config(request.config, pupil.sources, request.command)
@@ -204,6 +204,7 @@ def train(request: Request, say: Say) -> Bundle:
         _log_pictures(run, bundle, fit.validation_logits, validation)
         run.log_bundle(bundle.folder, bundle.manifest.digest, bundle.manifest.training.validation | fit.parity)
     if not request.keep_checkpoints:
+        Checkpoints(request.work).forget()  # first, or a kill in between would leave half of what it needs
         shutil.rmtree(request.work)
     return bundle
 
