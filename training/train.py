@@ -155,6 +155,52 @@ class _Pupil:
 
 
 @dataclass(frozen=True, slots=True)
+class Material:
+    """What a training starts with: data that is read, split and weighed.
+
+    Attributes:
+        training: The posts to learn from.
+        validation: The posts that choose the epoch, the calibration and the thresholds.
+        weights: How much each label counts.
+        pupil: What is learned from besides.
+        fingerprint: Of all that decides the weights.
+    """
+
+    training: Dataset
+    validation: Dataset
+    weights: ClassWeights
+    pupil: _Pupil
+    fingerprint: str
+
+    @classmethod
+    def of(cls, request: Request, say: Say) -> Material:
+        """Read it.
+
+        Raises:
+            EarshotError: Data or configuration cannot be used.
+        """
+        dataset, sources = load_dataset(
+            request.data, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows
+        )
+        _check_labels(dataset, request.taxonomy)
+        pupil = _Pupil.of(request, sources)
+        fingerprint = request.fingerprint(pupil.sources, [teacher.manifest.digest for teacher in pupil.teachers])
+        training, validation = _split(dataset, request, say)
+        say(f"{len(training)} posts to learn from, {len(validation)} to validate on (near-duplicates kept together)")
+        weights = ClassWeights.of(request.config.loss, request.taxonomy, training)
+        return cls(training, validation, weights, pupil, fingerprint)
+
+
+def begin(request: Request, material: Material, say: Say) -> tuple[BaseModel, EncoderFit, Lesson]:
+    """The base model, the network as it is before its first step, and what it is to learn."""
+    config, taxonomy = request.config, request.taxonomy
+    base = _base_model(config)
+    fit = EncoderFit(base, _tokenizer(base.tokenizer, config), config, taxonomy)
+    targets = Targets.of_labels(material.training, taxonomy, material.weights, config.loss)
+    return base, fit, material.pupil.lesson(Lesson(material.training.texts, targets), request, say)
+
+
+@dataclass(frozen=True, slots=True)
 class _Fit:
     """What either architecture gives: a graph that can be served, and where it came from."""
 
@@ -182,26 +228,19 @@ def train(request: Request, say: Say) -> Bundle:
     """
     check_output(request.output)
     resume = _look_for_checkpoint(request)
-    dataset, sources = load_dataset(
-        request.data, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows
-    )
-    _check_labels(dataset, request.taxonomy)
-    pupil = _Pupil.of(request, sources)
-    fingerprint = request.fingerprint(pupil.sources, [teacher.manifest.digest for teacher in pupil.teachers])
-    training, validation = _split(dataset, request, say)
-    say(f"{len(training)} posts to learn from, {len(validation)} to validate on (near-duplicates kept together)")
-    weights = ClassWeights.of(request.config.loss, request.taxonomy, training)
+    material = Material.of(request, say)
+    sources = material.pupil.sources
     run_id = _previous_run(request) if request.resume else None
     with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
         _keep_run(request, run.id)
-        run.log_config(request.config, pupil.sources, request.command)
-        run.log_inputs([*request.data, *map(Path, request.config.distillation.unlabelled)], pupil.sources)
+        run.log_config(request.config, sources, request.command)
+        run.log_inputs([*request.data, *map(Path, request.config.distillation.unlabelled)], sources)
         if request.config.model.architecture == "encoder":
-            fit = _fit_encoder(request, training, validation, weights, pupil, fingerprint, run, say, resume=resume)
+            fit = _fit_encoder(request, material, run, say, resume=resume)
         else:
-            fit = _fit_tfidf(request, training, validation)
-        bundle = _finish(request, fit, validation, weights, pupil, say)
-        _log_pictures(run, bundle, fit.validation_logits, validation)
+            fit = _fit_tfidf(request, material.training, material.validation)
+        bundle = _finish(request, fit, material, say)
+        _log_pictures(run, bundle, fit.validation_logits, material.validation)
         run.log_bundle(bundle.folder, bundle.manifest.digest, bundle.manifest.training.validation | fit.parity)
     if not request.keep_checkpoints:
         Checkpoints(request.work).forget()  # first, or a kill in between would leave half of what it needs
@@ -298,23 +337,10 @@ def _base_model(config: TrainingConfig) -> BaseModel:
     )
 
 
-def _fit_encoder(
-    request: Request,
-    training: Dataset,
-    validation: Dataset,
-    weights: ClassWeights,
-    pupil: _Pupil,
-    fingerprint: str,
-    run: Run,
-    say: Say,
-    *,
-    resume: bool,
-) -> _Fit:
-    config, taxonomy = request.config, request.taxonomy
-    base = _base_model(config)
-    tokenizer = _tokenizer(base.tokenizer, config)
-    fit = EncoderFit(base, tokenizer, config, taxonomy)
-    lesson = pupil.lesson(Lesson(training.texts, Targets.of_labels(training, taxonomy, weights, config.loss)), request)
+def _fit_encoder(request: Request, material: Material, run: Run, say: Say, *, resume: bool) -> _Fit:
+    config, taxonomy, validation = request.config, request.taxonomy, material.validation
+    base, fit, lesson = begin(request, material, say)
+    tokenizer = fit.tokenizer
 
     def on_epoch_end(epoch: int, figures: dict[str, float]) -> None:
         run.log_epoch(epoch, figures)
@@ -325,7 +351,7 @@ def _fit_encoder(
         lesson,
         validation,
         Checkpoints(request.work),
-        Progress(fingerprint),
+        Progress(material.fingerprint),
         resume=resume,
         on_epoch_end=on_epoch_end,
     )
@@ -372,14 +398,8 @@ def _fit_tfidf(request: Request, training: Dataset, validation: Dataset) -> _Fit
     return _Fit(graph, tokenizer, tokenizer_path, info, logits, {})
 
 
-def _finish(
-    request: Request,
-    fit: _Fit,
-    validation: Dataset,
-    weights: ClassWeights,
-    pupil: _Pupil,
-    say: Say,
-) -> Bundle:
+def _finish(request: Request, fit: _Fit, material: Material, say: Say) -> Bundle:
+    validation, weights, pupil = material.validation, material.weights, material.pupil
     calibration = fit_calibration(fit.validation_logits, validation, weights)
     scores = calibration.apply(fit.validation_logits)
     thresholds = select_thresholds(scores, validation, request.config.decision, weights)
