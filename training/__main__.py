@@ -74,7 +74,8 @@ def train(
     labels = Taxonomy.load(taxonomy) if taxonomy else Taxonomy.default()
     with needs_extra("earshot train", "training"):
         from training.export_onnx import ParityError
-        from training.train import Request
+        from training.processes import Processes
+        from training.train import Request, assist
         from training.train import train as run
     request = Request(
         data=data,
@@ -90,6 +91,9 @@ def train(
         keep_checkpoints=keep_checkpoints,
         command=shlex.join(["earshot", *sys.argv[1:]]),
     )
+    if not Processes().is_first:
+        assist(request)
+        return
     try:
         bundle = run(request, lambda line: click.echo(line, err=True))
     except ParityError as error:

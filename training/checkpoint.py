@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from training.processes import RandomState
+
 
 @dataclass(slots=True)
 class Progress:
@@ -47,23 +49,24 @@ class Checkpoints:
         """Whether there is something to go on from."""
         return self._last.is_file()
 
-    def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Keep everything that the next step depends on, random state included."""
+    def save(
+        self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, random: list[RandomState]
+    ) -> None:
+        """Keep everything that the next step depends on, the random state of every process included."""
         state = {
             "progress": {name: getattr(progress, name) for name in Progress.__slots__},
             "model": model.state_dict(),
             "optimizer": optimizer.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": random,
         }
         self._write(self._last, state)
 
-    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-        """Put model, optimizer and random state back, and say where to go on."""
-        state = torch.load(self._last, weights_only=True)
+    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[Progress, list[RandomState]]:
+        """Put model and optimizer back, and say where to go on, with which random state in every process."""
+        state = torch.load(self._last, map_location="cpu", weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        return Progress(**state["progress"])
+        return Progress(**state["progress"]), state["random"]
 
     def save_best(self, model: nn.Module) -> None:
         """Keep the weights of the best epoch."""
@@ -71,7 +74,11 @@ class Checkpoints:
 
     def load_best(self, model: nn.Module) -> None:
         """Put the weights of the best epoch back."""
-        model.load_state_dict(torch.load(self._best, weights_only=True))
+        model.load_state_dict(torch.load(self._best, map_location="cpu", weights_only=True))
+
+    def forget(self) -> None:
+        """Leave nothing to go on from."""
+        self._last.unlink(missing_ok=True)
 
     def _write(self, path: Path, state: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -57,18 +57,21 @@ class OptimizationConfig(_Section):
     Attributes:
         epochs: Passes over the training split; the best by validation is kept.
         patience: Stop after so many epochs in a row without a better one; by default never before `epochs`.
-        batch_size: Posts per step.
+        batch_size: Posts per step, all processes together.
+        max_batch_tokens: Tokens, padding included, that a process sends through the network at once. A batch with more
+            goes in parts whose gradients are added up: that bounds memory, and the step stays the same.
         learning_rate: Peak of the schedule.
         weight_decay: Of AdamW, not on biases and LayerNorm.
         warmup_fraction: Share of the steps during which the learning rate rises linearly; then it falls linearly.
         max_gradient_norm: Gradients are scaled down to it.
-        precision: `auto` takes bfloat16 autocast where the processor has it in hardware.
+        precision: `auto` takes bfloat16 autocast where the processor, or the GPU, has it in hardware.
         checkpoint_steps: Steps between two checkpoints.
     """
 
     epochs: int = Field(default=4, ge=1)
     patience: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=1)
+    max_batch_tokens: int = Field(default=16_384, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_fraction: float = Field(default=0.06, ge=0, lt=1)

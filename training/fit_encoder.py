@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -11,6 +11,7 @@ from types import FrameType
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from earshot.errors import EarshotError
@@ -19,11 +20,12 @@ from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
 from training.base_model import BaseModel
 from training.checkpoint import Checkpoints, Progress
-from training.collator import Ids, length_grouped_batches, pad
+from training.collator import Ids, Part, length_grouped_batches, pad, parts, pieces
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.features import Float
 from training.model import PostClassifier, likeness_loss, loss
+from training.processes import Processes
 from training.targets import Targets
 from training.validation import selection_score, validation_figures
 
@@ -52,22 +54,6 @@ def _stop_between_steps() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def uses_bf16(precision: str) -> bool:
-    """Whether to train with bfloat16 autocast: on this CPU 1.8 times faster where it is in hardware."""
-    if precision != "auto":
-        return precision == "bf16"
-    return "avx512_bf16" in _cpu_flags() or "amx_bf16" in _cpu_flags()
-
-
-def _cpu_flags() -> frozenset[str]:
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123 (a pseudo-file)
-            line = next((line for line in file if line.startswith("flags")), "")
-    except OSError:
-        return frozenset()
-    return frozenset(line.split())
-
-
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """What is learned from.
@@ -87,7 +73,7 @@ class Lesson:
 
 
 class EncoderFit:
-    """One fine-tuning.
+    """One fine-tuning, by one process or by several together.
 
     Args:
         base: The pretrained encoder.
@@ -97,13 +83,17 @@ class EncoderFit:
     """
 
     def __init__(self, base: BaseModel, tokenizer: Tokenizer, config: TrainingConfig, taxonomy: Taxonomy) -> None:
-        torch.manual_seed(config.seed)
+        self.processes = Processes()
+        # Each process draws its own dropout; they start from the first one's weights all the same.
+        torch.manual_seed(config.seed + self.processes.index)
         self.config = config
         self.padding = base.padding
         self.tokenizer = tokenizer
         self.taxonomy = taxonomy
         self.model = PostClassifier(base.encoder, len(taxonomy.categories), len(taxonomy.urgencies), config.model)
-        self.bf16 = uses_bf16(config.optimization.precision)
+        self._network = self.processes.prepare(self.model)
+        precision = config.optimization.precision
+        self.bf16 = self.processes.supports_bf16() if precision == "auto" else precision == "bf16"
 
     def run(
         self,
@@ -115,7 +105,9 @@ class EncoderFit:
         resume: bool,
         on_epoch_end: EpochEnd,
     ) -> Progress:
-        """Train, keep the epoch that validates best, and leave the model with its weights.
+        """Train, keep the epoch that validates best, and leave the model on the CPU with its weights.
+
+        Called in the first process only; the others `follow`.
 
         Args:
             train: The posts to learn from.
@@ -132,6 +124,32 @@ class EncoderFit:
             TrainingInterrupted: By Ctrl-C or SIGTERM; a checkpoint was saved.
             EarshotError: The checkpoint belongs to another training.
         """
+        self.processes.from_first((train, validation, progress, resume))
+        return self._run(train, validation, checkpoints, progress, resume=resume, on_epoch_end=on_epoch_end)
+
+    def follow(self, checkpoints: Checkpoints) -> None:
+        """Take part in what the first process runs, with the posts that it was given.
+
+        Args:
+            checkpoints: The first process's.
+
+        Raises:
+            TrainingInterrupted: By Ctrl-C or SIGTERM, in any process.
+            EarshotError: The checkpoint belongs to another training, or to another number of processes.
+        """
+        train, validation, progress, resume = self.processes.from_first(None)
+        self._run(train, validation, checkpoints, progress, resume=resume, on_epoch_end=lambda *_: None)
+
+    def _run(
+        self,
+        train: Lesson,
+        validation: Dataset,
+        checkpoints: Checkpoints,
+        progress: Progress,
+        *,
+        resume: bool,
+        on_epoch_end: EpochEnd,
+    ) -> Progress:
         settings = self.config.optimization
         train_ids = [encoding.ids for encoding in self.tokenizer.encode(train.texts)]
         validation_ids = [encoding.ids for encoding in self.tokenizer.encode(validation.texts)]
@@ -140,12 +158,13 @@ class EncoderFit:
             self.model.parameter_groups(settings.weight_decay), lr=settings.learning_rate, fused=True
         )
         if resume:
-            found = checkpoints.load(self.model, optimizer)
+            found, random = checkpoints.load(self.model, optimizer)
             if found.fingerprint != progress.fingerprint:
                 raise EarshotError(
                     f"the checkpoint in {checkpoints.folder} belongs to a training with other data or configuration: "
                     "resume with the same, or start over with --restart"
                 )
+            self.processes.restore_random_state(random)
             progress = found
         steps_per_epoch = -(-len(train) // settings.batch_size)
         total = steps_per_epoch * settings.epochs
@@ -153,19 +172,21 @@ class EncoderFit:
             while progress.epoch < settings.epochs and not self._gives_up(progress):
                 batches = length_grouped_batches(lengths, settings.batch_size, self.config.seed, progress.epoch)
                 progress = self._epoch(train, train_ids, batches, optimizer, progress, total, checkpoints, stop_asked)
-                figures = validation_figures(self.predict(validation_ids), validation)
+                figures = validation_figures(self._predict_together(validation_ids), validation)
                 figures["train_loss"] = float(np.mean(progress.losses))
                 score = selection_score(figures)
                 if score > progress.best_score:
-                    checkpoints.save_best(self.model)
+                    if self.processes.is_first:
+                        checkpoints.save_best(self.model)
                     progress = replace(progress, best_score=score, best_epoch=progress.epoch)
                 on_epoch_end(progress.epoch, figures)
                 progress = replace(progress, epoch=progress.epoch + 1, batch=0, losses=())
-                checkpoints.save(progress, self.model, optimizer)
-                if stop_asked():
+                self._save(checkpoints, progress, optimizer)
+                if self.processes.any(stop_asked()):
                     raise TrainingInterrupted(f"stopped after epoch {progress.epoch}; {_GO_ON}")
-        checkpoints.load_best(self.model)
-        self.model.eval()
+        if self.processes.is_first:
+            checkpoints.load_best(self.model)
+        self.model.cpu().eval()
         return progress
 
     def _epoch(
@@ -188,7 +209,7 @@ class EncoderFit:
             initial=progress.batch,
             total=len(batches),
             unit="step",
-            disable=None,
+            disable=None if self.processes.is_first else True,
         )
         for index, rows in enumerate(bar, start=progress.batch):
             step = progress.epoch * len(batches) + index
@@ -197,15 +218,20 @@ class EncoderFit:
             losses.append(self.step(train, ids, rows, optimizer))
             bar.set_postfix(loss=f"{np.mean(losses[-100:]):.3f}")
             done = replace(progress, batch=index + 1, losses=tuple(losses))
-            if stop_asked():
-                checkpoints.save(done, self.model, optimizer)
+            if self.processes.any(stop_asked()):
+                self._save(checkpoints, done, optimizer)
                 bar.close()
                 raise TrainingInterrupted(
                     f"stopped in epoch {progress.epoch + 1} after step {index + 1} of {len(batches)}; {_GO_ON}"
                 )
             if (index + 1) % settings.checkpoint_steps == 0:
-                checkpoints.save(done, self.model, optimizer)
+                self._save(checkpoints, done, optimizer)
         return replace(progress, batch=len(batches), losses=tuple(losses))
+
+    def _save(self, checkpoints: Checkpoints, progress: Progress, optimizer: torch.optim.Optimizer) -> None:
+        random = self.processes.random_states()
+        if self.processes.is_first:
+            checkpoints.save(progress, self.model, optimizer, random)
 
     def _gives_up(self, progress: Progress) -> bool:
         """Whether the last epochs brought nothing; told from the progress alone, so resuming changes nothing."""
@@ -228,19 +254,58 @@ class EncoderFit:
         Returns:
             The batch's loss.
         """
-        input_ids, mask = pad([ids[row] for row in rows], self.padding)
-        alike = train.vectors is not None
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
-            outputs = tuple(output.float() for output in self.model(input_ids, mask, with_pooled=alike))
-        value = loss(outputs[:-1] if alike else outputs, train.targets.take(rows), self.config.loss)
-        if train.vectors is not None:
-            aim = torch.from_numpy(train.vectors[rows]).to(outputs[-1].device)
-            value = value + self.config.distillation.likeness_weight * likeness_loss(outputs[-1], aim)
+        settings, processes = self.config.optimization, self.processes
+        mine = parts(rows, ids, settings.max_batch_tokens, process=processes.index, processes=processes.count)
+        *first, last = mine
         optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward without annotations
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.max_gradient_norm)
+        value = torch.zeros((), device=processes.device)
+        for part in first:
+            with processes.without_exchange(self._network):
+                value += self._learn(train, ids, part)
+        value += self._learn(train, ids, last)
+        processes.clip_gradients(self.model, settings.max_gradient_norm)
         optimizer.step()
-        return float(value.detach())
+        return processes.total(value)
+
+    def _learn(self, train: Lesson, ids: list[Ids], part: Part) -> torch.Tensor:
+        """Add a part's gradients, and give its share of the batch's loss."""
+        alike = train.vectors is not None
+        outputs = self._forward(self._network, [ids[row] for row in part.rows], bf16=self.bf16, with_pooled=alike)
+        value = loss(outputs[:-1] if alike else outputs, train.targets.take(part.rows), self.config.loss)
+        if train.vectors is not None:
+            aim = torch.from_numpy(train.vectors[part.rows]).to(outputs[-1].device)
+            value = value + self.config.distillation.likeness_weight * likeness_loss(outputs[-1], aim)
+        value = part.weight * value
+        # The processes' gradients are averaged, and shall be added up.
+        self.processes.backward(value * self.processes.count)
+        return value.detach()
+
+    def _forward(
+        self, network: nn.Module, ids: list[Ids], *, bf16: bool, with_pooled: bool = False
+    ) -> tuple[torch.Tensor, ...]:
+        device = next(self.model.parameters()).device
+        input_ids, mask = (tensor.to(device) for tensor in pad(ids, self.padding))
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+            outputs = network(input_ids, mask, with_pooled=with_pooled)
+        return tuple(output.float() for output in outputs)
+
+    def _predict_together(self, ids: list[Ids]) -> Logits:
+        """Run posts through the network, every process its share of them; all get all logits."""
+        index, count = self.processes.index, self.processes.count
+        # A process without a post of its own judges the first once more.
+        rows = np.arange(len(ids))[index::count] if index < len(ids) else np.arange(1)
+        told = self.processes.gather((rows, self.predict([ids[row] for row in rows])))
+        order = np.unique(np.concatenate([rows for rows, _ in told]), return_index=True)[1]
+
+        def together(heads: Iterable[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+            return np.concatenate(list(heads))[order]
+
+        urgency = [logits.urgency for _, logits in told if logits.urgency is not None]
+        return Logits(
+            category=together(logits.category for _, logits in told),
+            secondary=together(logits.secondary for _, logits in told),
+            urgency=together(urgency) if urgency else None,
+        )
 
     @torch.inference_mode()
     def predict(self, ids: list[Ids], *, exact: bool = False) -> Logits:
@@ -255,13 +320,22 @@ class EncoderFit:
         """
         self.model.eval()
         order = np.argsort([-len(row) for row in ids], kind="stable")
-        parts: list[tuple[npt.NDArray[np.float32], ...]] = []
-        size = 2 * self.config.optimization.batch_size
-        for start in tqdm(range(0, len(ids), size), desc="validation", unit="batch", leave=False, disable=None):
-            input_ids, mask = pad([ids[row] for row in order[start : start + size]], self.padding)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16 and not exact):
-                outputs = self.model(input_ids, mask)
-            parts.append(tuple(output.float().numpy() for output in outputs))
+        judged: list[tuple[npt.NDArray[np.float32], ...]] = []
+        shown = None if self.processes.is_first else True
+        for rows in tqdm(self._passes(order, ids), desc="validation", unit="batch", leave=False, disable=shown):
+            outputs = self._forward(self.model, [ids[row] for row in rows], bf16=self.bf16 and not exact)
+            judged.append(tuple(output.cpu().numpy() for output in outputs))
         back = np.argsort(order)
-        heads = [np.concatenate(head)[back] for head in zip(*parts, strict=True)]
+        heads = [np.concatenate(head)[back] for head in zip(*judged, strict=True)]
         return Logits(category=heads[0], secondary=heads[1], urgency=heads[2] if len(heads) > 2 else None)
+
+    def _passes(self, order: Ids, ids: list[Ids]) -> list[Ids]:
+        """Posts that go through the network together, without gradients."""
+        settings = self.config.optimization
+        size = 2 * settings.batch_size
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        return [
+            batch[piece]
+            for batch in batches
+            for piece in pieces([len(ids[row]) for row in batch], settings.max_batch_tokens)
+        ]

@@ -95,9 +95,10 @@ def tracked(uri: str, name: str, run_id: str | None = None) -> Iterator[Run]:
         try:
             mlflow.set_tracking_uri(uri)
             mlflow.set_experiment(EXPERIMENT)
+            started = mlflow.start_run(run_id=run_id, run_name=None if run_id else name)
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot track in MLflow at {uri} (--tracking-uri): {error}") from error
-        with mlflow.start_run(run_id=run_id, run_name=None if run_id else name) as run:
+        with started as run:
             yield Run(run.info.run_id)
 
 

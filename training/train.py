@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from earshot.session import Logits
 from earshot.tables import sha256_of
 from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
-from training.base_model import load_base_model, save_encoder
+from training.base_model import BaseModel, load_base_model, save_encoder
 from training.checkpoint import Checkpoints, Progress
 from training.class_weights import ClassWeights
 from training.config import ConfigError, TrainingConfig
@@ -35,7 +36,7 @@ from training.export_onnx import (
 )
 from training.features import Float, pooled_vectors
 from training.fit_calibration import fit_calibration
-from training.fit_encoder import EncoderFit, Lesson
+from training.fit_encoder import EncoderFit, Lesson, TrainingInterrupted
 from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
 from training.held_out import apart_from
 from training.model import PostClassifier
@@ -155,6 +156,52 @@ class _Pupil:
 
 
 @dataclass(frozen=True, slots=True)
+class Material:
+    """What a training starts with: data that is read, split and weighed.
+
+    Attributes:
+        training: The posts to learn from.
+        validation: The posts that choose the epoch, the calibration and the thresholds.
+        weights: How much each label counts.
+        pupil: What is learned from besides.
+        fingerprint: Of all that decides the weights.
+    """
+
+    training: Dataset
+    validation: Dataset
+    weights: ClassWeights
+    pupil: _Pupil
+    fingerprint: str
+
+    @classmethod
+    def of(cls, request: Request, say: Say) -> Material:
+        """Read it.
+
+        Raises:
+            EarshotError: Data or configuration cannot be used.
+        """
+        dataset, sources = load_dataset(
+            request.data, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows
+        )
+        _check_labels(dataset, request.taxonomy)
+        pupil = _Pupil.of(request, sources)
+        fingerprint = request.fingerprint(pupil.sources, [teacher.manifest.digest for teacher in pupil.teachers])
+        training, validation = _split(dataset, request, say)
+        say(f"{len(training)} posts to learn from, {len(validation)} to validate on (near-duplicates kept together)")
+        weights = ClassWeights.of(request.config.loss, request.taxonomy, training)
+        return cls(training, validation, weights, pupil, fingerprint)
+
+
+def begin(request: Request, material: Material, say: Say) -> tuple[BaseModel, EncoderFit, Lesson]:
+    """The base model, the network as it is before its first step, and what it is to learn."""
+    config, taxonomy = request.config, request.taxonomy
+    base = _base_model(config)
+    fit = EncoderFit(base, _tokenizer(base.tokenizer, config), config, taxonomy)
+    targets = Targets.of_labels(material.training, taxonomy, material.weights, config.loss)
+    return base, fit, material.pupil.lesson(Lesson(material.training.texts, targets), request, say)
+
+
+@dataclass(frozen=True, slots=True)
 class _Fit:
     """What either architecture gives: a graph that can be served, and where it came from."""
 
@@ -182,30 +229,40 @@ def train(request: Request, say: Say) -> Bundle:
     """
     check_output(request.output)
     resume = _look_for_checkpoint(request)
-    dataset, sources = load_dataset(
-        request.data, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows
-    )
-    _check_labels(dataset, request.taxonomy)
-    pupil = _Pupil.of(request, sources)
-    fingerprint = request.fingerprint(pupil.sources, [teacher.manifest.digest for teacher in pupil.teachers])
-    training, validation = _split(dataset, request, say)
-    say(f"{len(training)} posts to learn from, {len(validation)} to validate on (near-duplicates kept together)")
-    weights = ClassWeights.of(request.config.loss, request.taxonomy, training)
-    run_id = _previous_run(request) if resume else None
+    material = Material.of(request, say)
+    sources = material.pupil.sources
+    run_id = _previous_run(request) if request.resume else None
     with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
         _keep_run(request, run.id)
-        run.log_config(request.config, pupil.sources, request.command)
-        run.log_inputs([*request.data, *map(Path, request.config.distillation.unlabelled)], pupil.sources)
+        run.log_config(request.config, sources, request.command)
+        run.log_inputs([*request.data, *map(Path, request.config.distillation.unlabelled)], sources)
         if request.config.model.architecture == "encoder":
-            fit = _fit_encoder(request, training, validation, weights, pupil, fingerprint, run, say, resume=resume)
+            fit = _fit_encoder(request, material, run, say, resume=resume)
         else:
-            fit = _fit_tfidf(request, training, validation)
-        bundle = _finish(request, fit, validation, weights, pupil, say)
-        _log_pictures(run, bundle, fit.validation_logits, validation)
+            fit = _fit_tfidf(request, material.training, material.validation)
+        bundle = _finish(request, fit, material, say)
+        _log_pictures(run, bundle, fit.validation_logits, material.validation)
         run.log_bundle(bundle.folder, bundle.manifest.digest, bundle.manifest.training.validation | fit.parity)
     if not request.keep_checkpoints:
+        Checkpoints(request.work).forget()  # first, or a kill in between would leave half of what it needs
         shutil.rmtree(request.work)
     return bundle
+
+
+def assist(request: Request) -> None:
+    """Do what every process but the first does: take a share of each batch. It writes and says nothing.
+
+    Args:
+        request: The first process's.
+
+    Raises:
+        EarshotError: The base model or the checkpoint cannot be used.
+    """
+    if request.config.model.architecture == "encoder":
+        base = _base_model(request.config)
+        fit = EncoderFit(base, _tokenizer(base.tokenizer, request.config), request.config, request.taxonomy)
+        with suppress(TrainingInterrupted):  # the first process says so
+            fit.follow(Checkpoints(request.work))
 
 
 def _log_pictures(run: Run, bundle: Bundle, logits: Logits, validation: Dataset) -> None:
@@ -272,28 +329,19 @@ def _tokenizer(definition: str, config: TrainingConfig) -> Tokenizer:
     return Tokenizer(definition, max_tokens=config.model.max_tokens, max_characters=config.model.max_characters)
 
 
-def _fit_encoder(
-    request: Request,
-    training: Dataset,
-    validation: Dataset,
-    weights: ClassWeights,
-    pupil: _Pupil,
-    fingerprint: str,
-    run: Run,
-    say: Say,
-    *,
-    resume: bool,
-) -> _Fit:
-    config, taxonomy = request.config, request.taxonomy
-    base = load_base_model(
+def _base_model(config: TrainingConfig) -> BaseModel:
+    return load_base_model(
         config.model.base_model,
         config.model.max_tokens,
         attention_dropout=config.model.attention_dropout,
         layers=config.model.layers,
     )
-    tokenizer = _tokenizer(base.tokenizer, config)
-    fit = EncoderFit(base, tokenizer, config, taxonomy)
-    lesson = pupil.lesson(Lesson(training.texts, Targets.of_labels(training, taxonomy, weights, config.loss)), request)
+
+
+def _fit_encoder(request: Request, material: Material, run: Run, say: Say, *, resume: bool) -> _Fit:
+    config, taxonomy, validation = request.config, request.taxonomy, material.validation
+    base, fit, lesson = begin(request, material, say)
+    tokenizer = fit.tokenizer
 
     def on_epoch_end(epoch: int, figures: dict[str, float]) -> None:
         run.log_epoch(epoch, figures)
@@ -304,7 +352,7 @@ def _fit_encoder(
         lesson,
         validation,
         Checkpoints(request.work),
-        Progress(fingerprint),
+        Progress(material.fingerprint),
         resume=resume,
         on_epoch_end=on_epoch_end,
     )
@@ -351,14 +399,8 @@ def _fit_tfidf(request: Request, training: Dataset, validation: Dataset) -> _Fit
     return _Fit(graph, tokenizer, tokenizer_path, info, logits, {})
 
 
-def _finish(
-    request: Request,
-    fit: _Fit,
-    validation: Dataset,
-    weights: ClassWeights,
-    pupil: _Pupil,
-    say: Say,
-) -> Bundle:
+def _finish(request: Request, fit: _Fit, material: Material, say: Say) -> Bundle:
+    validation, weights, pupil = material.validation, material.weights, material.pupil
     calibration = fit_calibration(fit.validation_logits, validation, weights)
     scores = calibration.apply(fit.validation_logits)
     thresholds = select_thresholds(scores, validation, request.config.decision, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
+from earshot.__main__ import main
 from earshot.records import Row
 
 # One thread is faster for a network this small, and leaves the other processor to others.
@@ -64,4 +66,34 @@ def tiny_encoder(authored_rows: list[Row], tmp_path_factory: pytest.TempPathFact
         max_position_embeddings=128,
     )
     BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_training(tiny_encoder: Path, authored_file: Path) -> list[str]:
+    """The arguments of `earshot` that fine-tune the tiny encoder, to write a bundle into the folder where it runs."""
+    settings = {
+        "model.max_tokens": "64",
+        "export.weight_bits": "8",
+        "optimization.epochs": "2",
+        "optimization.learning_rate": "0.003",
+        "optimization.checkpoint_steps": "3",
+    }
+    options = [option for name, value in settings.items() for option in ("--set", f"{name}={value}")]
+    data = ["--data", str(authored_file), "--base-model", str(tiny_encoder)]
+    return ["train", *data, "--output", "bundle", "--tracking-uri", "sqlite:///mlflow.db", *options]
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_training: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which that training ran."""
+    folder = tmp_path_factory.mktemp("trained")
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        with pytest.raises(SystemExit) as exit_:
+            main(tiny_training)
+    finally:
+        os.chdir(here)
+    assert not exit_.value.code
     return folder

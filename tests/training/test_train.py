@@ -48,27 +48,6 @@ def _train(folder: Path, *arguments: str) -> int:
     return int(exit_.value.code or 0)
 
 
-@pytest.fixture(scope="module")
-def trained(tiny_encoder: Path, authored_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which `earshot train` fine-tuned the tiny encoder."""
-    folder = tmp_path_factory.mktemp("trained")
-    here = Path.cwd()
-    os.chdir(folder)  # MLflow puts its artifacts there
-    try:
-        code = _train(
-            folder,
-            *("--data", str(authored_file)),
-            *("--base-model", str(tiny_encoder)),
-            *("--set", "model.max_tokens=64", "--set", "export.weight_bits=8"),
-            *("--set", "optimization.epochs=2"),
-            *("--set", "optimization.learning_rate=0.003"),
-        )
-    finally:
-        os.chdir(here)
-    assert code == 0
-    return folder
-
-
 def test_the_bundle_serves_what_it_was_trained_on(trained: Path) -> None:
     pipeline = Pipeline.load(trained / "bundle")
     (result,) = pipeline.predict([Post("You charged me twice, I want my refund", id="a")])
