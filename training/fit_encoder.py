@@ -22,6 +22,7 @@ from training.checkpoint import Checkpoints, Progress
 from training.collator import Ids, length_grouped_batches, pad
 from training.config import TrainingConfig
 from training.dataset import Dataset
+from training.linear_probe import fit_probe
 from training.model import PostClassifier, loss
 from training.targets import Targets
 from training.validation import selection_score, validation_figures
@@ -133,9 +134,9 @@ class EncoderFit:
         train_ids = [encoding.ids for encoding in self.tokenizer.encode(train.texts)]
         validation_ids = [encoding.ids for encoding in self.tokenizer.encode(validation.texts)]
         lengths = np.array([len(ids) for ids in train_ids], np.int64)
-        optimizer = torch.optim.AdamW(
-            self.model.parameter_groups(settings.weight_decay), lr=settings.learning_rate, fused=True
-        )
+        if not resume and self.config.model.category_head == "probe":
+            self._start_from_probe(train, train_ids)
+        optimizer = torch.optim.AdamW(self.model.parameter_groups(settings), lr=settings.learning_rate, fused=True)
         if resume:
             found = checkpoints.load(self.model, optimizer)
             if found.fingerprint != progress.fingerprint:
@@ -153,7 +154,7 @@ class EncoderFit:
                 figures = validation_figures(self.predict(validation_ids), validation)
                 figures["train_loss"] = float(np.mean(progress.losses))
                 score = selection_score(figures)
-                if score > progress.best_score:
+                if score > progress.best_score or settings.keep == "last":
                     checkpoints.save_best(self.model)
                     progress = replace(progress, best_score=score, best_epoch=progress.epoch)
                 on_epoch_end(progress.epoch, figures)
@@ -190,7 +191,7 @@ class EncoderFit:
         for index, rows in enumerate(bar, start=progress.batch):
             step = progress.epoch * len(batches) + index
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * self._schedule(step, total)
+                group["lr"] = group["peak_lr"] * self._schedule(step, total)
             losses.append(self.step(train, ids, rows, optimizer))
             bar.set_postfix(loss=f"{np.mean(losses[-100:]):.3f}")
             done = replace(progress, batch=index + 1, losses=tuple(losses))
@@ -234,6 +235,25 @@ class EncoderFit:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.max_gradient_norm)
         optimizer.step()
         return float(value.detach())
+
+    def _start_from_probe(self, train: Lesson, ids: list[Ids]) -> None:
+        category = train.targets.category.argmax(axis=1)
+        if len(np.unique(category)) > 1:
+            probe = fit_probe(
+                self._vectors(ids), category, train.targets.category_weight, len(self.taxonomy.categories)
+            )
+            self.model.start_category_head(*probe)
+
+    @torch.inference_mode()
+    def _vectors(self, ids: list[Ids]) -> npt.NDArray[np.float32]:
+        self.model.eval()
+        order = np.argsort([-len(row) for row in ids], kind="stable")
+        size = 2 * self.config.optimization.batch_size
+        found = [
+            self.model.vectors(*pad([ids[row] for row in order[start : start + size]], self.padding)).numpy()
+            for start in tqdm(range(0, len(ids), size), desc="probe", unit="batch", leave=False, disable=None)
+        ]
+        return np.concatenate(found)[np.argsort(order)]
 
     @torch.inference_mode()
     def predict(self, ids: list[Ids], *, exact: bool = False) -> Logits:

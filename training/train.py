@@ -24,6 +24,7 @@ from earshot.tokenization import Tokenizer
 from training.base_model import load_base_model, save_encoder
 from training.checkpoint import Checkpoints, Progress
 from training.class_weights import ClassWeights
+from training.collator import Ids
 from training.config import ConfigError, TrainingConfig
 from training.dataset import Dataset, load_dataset
 from training.export_onnx import (
@@ -39,6 +40,7 @@ from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
 from training.held_out import apart_from
 from training.plots import RiskCoverage, plot_confusion, plot_risk_coverage
 from training.quantize import quantize_rowwise
+from training.scope_shift import select_scope_shift
 from training.select_thresholds import select_thresholds
 from training.splits import near_duplicate_groups, validation_rows
 from training.targets import Targets
@@ -60,6 +62,7 @@ class Request:
     Attributes:
         data: Labelled files.
         output: The bundle folder to write.
+        validation: Labelled files to validate on; without any, a part of `data` is held back.
         held_out: Files whose posts, and near-duplicates of them, must not be learned from.
         taxonomy: The labels.
         config: Everything else that decides the result.
@@ -74,6 +77,7 @@ class Request:
 
     data: tuple[Path, ...]
     output: Path
+    validation: tuple[Path, ...]
     held_out: tuple[Path, ...]
     taxonomy: Taxonomy
     config: TrainingConfig
@@ -99,6 +103,7 @@ class Request:
             self.config.model_dump(mode="json", exclude={"export", "decision"}),
             self.taxonomy.model_dump(mode="json"),
             [source.model_dump(mode="json") for source in data],
+            len(self.validation),
             [sha256_of(path) for path in self.held_out],
             list(teachers),
         ]
@@ -174,20 +179,22 @@ def train(request: Request, say: Say) -> Bundle:
     """
     check_output(request.output)
     resume = _look_for_checkpoint(request)
-    dataset, sources = load_dataset(
-        request.data, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows
-    )
+    dataset, sources = _load(request.data, request)
     _check_labels(dataset, request.taxonomy)
+    given, given_sources = _load(request.validation, request) if request.validation else (None, ())
+    sources += given_sources
     pupil = _Pupil.of(request, sources)
     fingerprint = request.fingerprint(pupil.sources, [teacher.manifest.digest for teacher in pupil.teachers])
-    training, validation = _split(dataset, request, say)
-    say(f"{len(training)} posts to learn from, {len(validation)} to validate on (near-duplicates kept together)")
+    training, validation = _split(dataset, given, request, say)
+    say(f"{len(training)} posts to learn from, {len(validation)} to validate on")
     weights = ClassWeights.of(request.config.loss, request.taxonomy, training)
     run_id = _previous_run(request) if resume else None
     with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
         _keep_run(request, run.id)
         run.log_config(request.config, pupil.sources, request.command)
-        run.log_inputs([*request.data, *map(Path, request.config.distillation.unlabelled)], pupil.sources)
+        run.log_inputs(
+            [*request.data, *request.validation, *map(Path, request.config.distillation.unlabelled)], pupil.sources
+        )
         if request.config.model.architecture == "encoder":
             fit = _fit_encoder(request, training, validation, weights, pupil, fingerprint, run, say, resume=resume)
         else:
@@ -247,16 +254,25 @@ def _check_labels(dataset: Dataset, taxonomy: Taxonomy) -> None:
         )
 
 
-def _split(dataset: Dataset, request: Request, say: Say) -> tuple[Dataset, Dataset]:
-    """Split, and only then leave held-out posts out: the same posts are validated on with and without."""
+def _load(files: Sequence[Path], request: Request) -> tuple[Dataset, tuple[TrainingData, ...]]:
+    return load_dataset(files, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows)
+
+
+def _split(dataset: Dataset, given: Dataset | None, request: Request, say: Say) -> tuple[Dataset, Dataset]:
+    """Split, and only then leave held-out posts out: the same posts are validated on with and without.
+
+    Near-duplicates stay together, unless the posts to validate on are given.
+    """
     config = request.config.split
+    apart = apart_from(dataset.texts, request.held_out, config.near_duplicate_similarity, request.columns)
+    if not apart.all():
+        say(f"{(~apart).sum()} posts left out: they are, or nearly repeat, held-out posts")
+    if given is not None:
+        return dataset.take(np.flatnonzero(apart)), given
     groups = near_duplicate_groups(dataset.texts, config.near_duplicate_similarity)
     rows = validation_rows(dataset.category, groups, config.validation_fraction, request.config.seed)
     validating = np.zeros(len(dataset), bool)
     validating[rows] = True
-    apart = apart_from(dataset.texts, request.held_out, config.near_duplicate_similarity, request.columns)
-    if not apart.all():
-        say(f"{(~apart).sum()} posts left out: they are, or nearly repeat, held-out posts")
     return dataset.take(np.flatnonzero(~validating & apart)), dataset.take(np.flatnonzero(validating & apart))
 
 
@@ -303,6 +319,7 @@ def _fit_encoder(
     say(f"best epoch by validation: {progress.best_epoch + 1}")
     save_encoder(fit.model.encoder, base, request.work / "encoder")
     ids = [encoding.ids for encoding in tokenizer.encode(validation.texts)]
+    _move_scope(fit, ids, validation, request, say)
     tokenizer_path = request.work / "tokenizer.json"
     tokenizer_path.write_text(base.tokenizer, encoding="utf-8")
     fp32 = request.work / "fp32.onnx"
@@ -317,6 +334,17 @@ def _fit_encoder(
     quantized = run_graph(int8, ids)
     parity |= quantization_figures(exported, quantized)
     return _Fit(int8, tokenizer, tokenizer_path, base.info, quantized, parity)
+
+
+def _move_scope(fit: EncoderFit, ids: list[Ids], validation: Dataset, request: Request, say: Say) -> None:
+    """Move the border of the out-of-scope category to where validation posts ask for it."""
+    aim, taxonomy = request.config.decision.scope, request.taxonomy
+    if aim == "as_trained" or taxonomy.out_of_scope is None:
+        return
+    index = taxonomy.category_names.index(taxonomy.out_of_scope)
+    shift = select_scope_shift(fit.predict(ids).category, validation.category, index, aim)
+    fit.model.shift_category(index, shift)
+    say(f"shift of '{taxonomy.out_of_scope}' for the best {aim}: {shift:+.2f}")
 
 
 def _fit_tfidf(request: Request, training: Dataset, validation: Dataset) -> _Fit:

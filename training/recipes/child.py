@@ -13,8 +13,12 @@ from types import FrameType
 from training.recipes.recipe import RecipeError
 
 
-def run_earshot(arguments: Sequence[str]) -> None:
-    """Run `earshot` with these arguments, in this interpreter, its output shown.
+EARSHOT = (sys.executable, "-m", "earshot")
+"""The command, in this interpreter."""
+
+
+def run_earshot(arguments: Sequence[str], *, program: Sequence[str] = EARSHOT) -> None:
+    """Run `earshot` with these arguments, its output shown.
 
     SIGINT and SIGTERM go to the child, which leaves a checkpoint and ends; only then does this function raise.
 
@@ -22,7 +26,7 @@ def run_earshot(arguments: Sequence[str]) -> None:
         RecipeError: It ended with another exit code than 0.
     """
     # A process group of its own: a terminal's Ctrl-C would else reach it twice.
-    child = subprocess.Popen([sys.executable, "-m", "earshot", *arguments], start_new_session=True)  # noqa: S603
+    child = subprocess.Popen([*program, *arguments], start_new_session=True)  # noqa: S603
     with _passed_on_to(child):
         code = child.wait()
     if code != 0:

@@ -1,7 +1,7 @@
 """CLINC150: 150 intents in ten domains, and queries outside them (Larson et al. 2019, arXiv 1909.02027).
 
-In-scope accuracy and out-of-scope recall are theirs: the share of in-scope queries whose intent is right, an in-scope query
-taken for out-of-scope being wrong; and the share of out-of-scope queries that are recognized as such.
+In-scope accuracy and out-of-scope recall are theirs: the share of in-scope queries whose intent is right, an in-scope
+query taken for out-of-scope being wrong; and the share of out-of-scope queries that are recognized as such.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from training.recipes.recipe import BenchmarkPost, Parts, PartName, Published, Recipe, UpstreamFile
+from training.recipes.recipe import BenchmarkPost, PartName, Parts, Published, Recipe, UpstreamFile
 
 OUT_OF_SCOPE = "oos"
 _SECTIONS: dict[PartName, tuple[str, str]] = {

@@ -133,4 +133,8 @@ class Outcome:
     def _cell(self, metric: str) -> str:
         found = self._summary(metric)
         spread = found["standard_deviation"]
-        return f"{100 * found['mean']:.2f}" + (f" ± {100 * spread:.2f}" if spread is not None else "") + f" (n = {found['n']:,})"
+        return (
+            f"{100 * found['mean']:.2f}"
+            + (f" ± {100 * spread:.2f}" if spread is not None else "")
+            + f" (n = {found['n']:,})"
+        )

@@ -1,4 +1,4 @@
-"""A recipe: how a public benchmark is read, and what is measured on it. Knows nothing of how it is trained or judged."""
+"""A recipe: how a public benchmark is read, and what is measured on it. Knows nothing of how it is run."""
 
 from __future__ import annotations
 

@@ -68,7 +68,9 @@ def _judged(trials: list[Trial], settings: dict[str, str]) -> Iterator[Judged]:
         click.echo(f"[{number}/{len(trials)}] {trial.recipe.title}, {trial.name}", err=True)
         config = expected_config(trial.recipe, trial.seed, settings)
         commands = (trial.train_arguments(), trial.eval_arguments())
-        yield Judged(trial.name, trial.seed, trial.run(config), tuple(shlex.join(["earshot", *one]) for one in commands))
+        yield Judged(
+            trial.name, trial.seed, trial.run(config), tuple(shlex.join(["earshot", *one]) for one in commands)
+        )
 
 
 def expected_config(recipe: Recipe, seed: int, settings: dict[str, str]) -> TrainingConfig:

@@ -90,7 +90,8 @@ def _content(file: UpstreamFile, data_root: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise RecipeError(
-            f"cannot read {path}: {error.strerror}; set EARSHOT_DATA (or --data-root) to the folder that holds {file.path}"
+            f"cannot read {path}: {error.strerror}; set EARSHOT_DATA (or --data-root) to the folder that holds "
+            f"{file.path}"
         ) from error
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:
