@@ -15,7 +15,7 @@ from earshot.bundle import Bundle
 from earshot.pipeline import Pipeline
 from earshot.records import LabelledPost, read_labelled
 
-WORDS = "refund card app crash late love update price account login help broken thanks order".split()
+WORDS = ("refund", "card", "app", "crash", "late", "love", "update", "price", "account", "login", "help", "order")
 
 
 def _write(folder: Path, name: str, posts: Iterable[tuple[str, str]]) -> Path:
@@ -89,7 +89,7 @@ def test_two_categories_with_given_validation_posts_that_move_the_scope(tmp_path
         *("--validation", str(validation), "--set", "decision.scope=accuracy"),
     )
     training = bundle.manifest.training
-    assert [(source.name, source.rows) for source in training.data] == [("posts.jsonl", 45), ("validation.jsonl", 15)]
-    assert training.validation["n"] == 15
+    assert [(source.name, source.rows) for source in training.data] == [("posts.jsonl", 39), ("validation.jsonl", 13)]
+    assert training.validation["n"] == 13
     right = [category == post.category for post, category in _judged(bundle, validation)]
-    assert np.mean(right) >= 14 / 15
+    assert np.mean(right) >= 12 / 13
