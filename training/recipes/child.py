@@ -12,7 +12,6 @@ from types import FrameType
 
 from training.recipes.recipe import RecipeError
 
-
 EARSHOT = (sys.executable, "-m", "earshot")
 """The command, in this interpreter."""
 

@@ -15,11 +15,10 @@ from pathlib import Path
 import click
 
 from earshot.command_line import set_option
-from earshot.errors import EarshotError
 from training.config import TrainingConfig, typed
 from training.recipes.catalogue import RECIPES
+from training.recipes.command_line import data_root_option, name_argument, output_option, refusing, work_folder_of
 from training.recipes.outcome import Judged, Outcome
-from training.recipes.prepare import data_root_option, name_argument, output_option, work_folder_of
 from training.recipes.recipe import Recipe
 from training.recipes.trial import Trial
 from training.recipes.work_folder import WorkFolder
@@ -46,7 +45,7 @@ def run(
     """Train the benchmark NAME with each seed, judge every bundle, and write results.json and results.md."""
     recipe, folder = RECIPES[name], work_folder_of(name, output)
     command = shlex.join(["python", "-m", "training.recipes.run", *sys.argv[1:]])
-    try:
+    with refusing():
         work = WorkFolder.prepare(recipe, data_root, folder)
         trials = [
             Trial(recipe, work, part, seed, tuple(f"{key}={value}" for key, value in settings.items()))
@@ -57,8 +56,6 @@ def run(
         text = outcome.as_markdown()
         (folder / RESULTS).write_text(json.dumps(outcome.as_dict(), indent=1) + "\n", encoding="utf-8")
         (folder / MARKDOWN).write_text(text, encoding="utf-8")
-    except EarshotError as error:
-        raise click.ClickException(f"{error}\nThe same command goes on from here.") from error
     click.echo(text)
     click.echo(f"wrote {folder / RESULTS} and {folder / MARKDOWN}", err=True)
 
