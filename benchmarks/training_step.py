@@ -38,7 +38,7 @@ def seconds_per_step(data: Dataset, attention_dropout: float, steps: int) -> flo
     lesson = Lesson(data.texts, Targets.of_labels(data, Taxonomy.default(), weights, config.loss))
     fit.model.train()
     ids = [encoding.ids for encoding in tokenizer.encode(data.texts)]
-    optimizer = torch.optim.AdamW(fit.model.parameter_groups(config.optimization.weight_decay), lr=1e-4, fused=True)
+    optimizer = torch.optim.AdamW(fit.model.parameter_groups(config.optimization), lr=1e-4, fused=True)
     lengths = np.array([len(row) for row in ids], np.int64)
     batches = length_grouped_batches(lengths, config.optimization.batch_size, config.seed, 0)
     started = 0.0

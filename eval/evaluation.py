@@ -19,6 +19,7 @@ from eval.metrics.calibration_error import calibration_error, reliability
 from eval.metrics.classification import classification, confusion_matrix
 from eval.metrics.family import Family, Ints
 from eval.metrics.ordinal import ordinal
+from eval.metrics.scope import scope
 from eval.metrics.selective import selective
 from eval.results import ConfusionMatrix, Figure, GroupResult, LabelFigures, SliceResult
 from eval.samples import Sample, SampleArrays
@@ -138,6 +139,8 @@ def _judge_slice(one: Slice, samples: Sequence[Sample], taxonomy: Taxonomy, resa
 def _families(arrays: SampleArrays, taxonomy: Taxonomy) -> list[Family]:
     category, predicted = arrays.category, arrays.predicted_category
     families = [classification(category, predicted, taxonomy.category_names)]
+    if taxonomy.out_of_scope is not None:
+        families.append(scope(category, predicted, taxonomy.category_names.index(taxonomy.out_of_scope)))
     if (arrays.urgency >= 0).any():
         levels = taxonomy.urgency_names
         families += [

@@ -12,7 +12,7 @@ import jinja2
 
 from earshot.post import Prediction
 from earshot.records import LabelledPost
-from eval.metrics import DEFINITIONS, URGENCY
+from eval.metrics import DEFINITIONS, URGENCY, scope
 from eval.results import ConfusionMatrix, EvaluationResults, Figure
 from eval.samples import Sample
 
@@ -24,7 +24,7 @@ SMALL = 30
 
 _UNBOUNDED = frozenset({"brier", "urgency_mean_absolute_error"})
 """Metrics that may exceed 1, and are not drawn on a scale from 0 to 1."""
-_SHARES = frozenset({"accuracy", "review_share", "error_among_rest", "urgency_accuracy"})
+_SHARES = frozenset({"accuracy", "review_share", "error_among_rest", "urgency_accuracy", *scope.DEFINITIONS})
 _PERCENT = "\u00a0%"
 _MAX_MATRIX = 24
 _SHOWN_ERRORS = 15

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import click
 
 from earshot.command_line import column_option, needs_extra, set_option
 from earshot.taxonomy import Taxonomy
-from training.config import TrainingConfig
-
-
-def _typed(value: str) -> Any:  # noqa: ANN401 (whatever TOML can say)
-    """Read a value as in the TOML file; a word that is no TOML value is a string."""
-    try:
-        return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return value
+from training.config import TrainingConfig, typed
 
 
 @click.command()
@@ -31,6 +21,12 @@ def _typed(value: str) -> Any:  # noqa: ANN401 (whatever TOML can say)
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     help="Labelled posts: JSONL, CSV or Parquet with `text` and `category`. May be repeated.",
+)
+@click.option(
+    "--validation",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Labelled posts to validate on, instead of a part of the data. May be repeated.",
 )
 @click.option(
     "--held-out",
@@ -52,6 +48,7 @@ def _typed(value: str) -> Any:  # noqa: ANN401 (whatever TOML can say)
 @click.option("--keep-checkpoints", is_flag=True, help="Leave checkpoints and graphs in OUTPUT.training.")
 def train(
     data: tuple[Path, ...],
+    validation: tuple[Path, ...],
     held_out: tuple[Path, ...],
     output: Path,
     taxonomy: Path | None,
@@ -67,7 +64,7 @@ def train(
     keep_checkpoints: bool,
 ) -> None:
     """Fine-tune, calibrate, choose thresholds, export to ONNX, check parity, write a bundle, log to MLflow."""
-    overrides = {name: _typed(value) for name, value in settings.items()}
+    overrides = {name: typed(value) for name, value in settings.items()}
     if base_model:
         overrides["model.base_model"] = base_model
     config = TrainingConfig.load(config_file, overrides)
@@ -80,6 +77,7 @@ def train(
     request = Request(
         data=data,
         output=output,
+        validation=validation,
         held_out=held_out,
         taxonomy=labels,
         config=config,

@@ -20,6 +20,14 @@ class ConfigError(EarshotError):
     """A training configuration that cannot be used."""
 
 
+def typed(value: str) -> Any:  # noqa: ANN401 (whatever TOML can say)
+    """Read a value as in the TOML file; a word that is no TOML value is a string."""
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,6 +43,9 @@ class ModelConfig(_Section):
         attention_dropout: On attention weights, while training. A CPU draws its random numbers one after the other,
             and only without it attention runs fused: together half a step (docs/experiments.md, 6 and 7).
         layers: Keep so many of the base model's layers, evenly spread; by default all.
+        category_head: How the category head starts: `random`, or as a linear `probe` of the base model, which spares
+            the encoder the gradients of a head that knows nothing (see `training/linear_probe.py`). With many
+            categories or few posts it saves epochs.
         max_tokens: Token ids per post, special tokens included; the rest is not read.
         max_characters: Characters per post, after normalization.
         languages: ISO 639-1 codes of the training data.
@@ -46,6 +57,7 @@ class ModelConfig(_Section):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     attention_dropout: float = Field(default=0.0, ge=0, lt=1)
     layers: int | None = Field(default=None, ge=1)
+    category_head: Literal["random", "probe"] = "random"
     max_tokens: int = Field(default=256, ge=8)
     max_characters: int = Field(default=4000, ge=100)
     languages: tuple[str, ...] = ("en",)
@@ -55,12 +67,17 @@ class OptimizationConfig(_Section):
     """How it is trained.
 
     Attributes:
-        epochs: Passes over the training split; the best by validation is kept.
+        epochs: Passes over the training split.
+        keep: The weights of which epoch: the one that validates `best`, or the `last`, where the posts to validate on
+            are too few to tell.
         patience: Stop after so many epochs in a row without a better one; by default never before `epochs`.
         batch_size: Posts per step, all processes together.
         max_batch_tokens: Tokens, padding included, that a process sends through the network at once. A batch with more
             goes in parts whose gradients are added up: that bounds memory, and the step stays the same.
         learning_rate: Peak of the schedule.
+        head_learning_rate: The same for the heads, which start from little; by default that of the encoder.
+        layer_decay: Each layer below the last learns at so many times the rate of the one above it (Howard & Ruder
+            2018, arXiv 1801.06146), the embeddings below all layers.
         weight_decay: Of AdamW, not on biases and LayerNorm.
         warmup_fraction: Share of the steps during which the learning rate rises linearly; then it falls linearly.
         max_gradient_norm: Gradients are scaled down to it.
@@ -69,10 +86,13 @@ class OptimizationConfig(_Section):
     """
 
     epochs: int = Field(default=4, ge=1)
+    keep: Literal["best", "last"] = "best"
     patience: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=1)
     max_batch_tokens: int = Field(default=16_384, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
+    head_learning_rate: float | None = Field(default=None, gt=0)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_fraction: float = Field(default=0.06, ge=0, lt=1)
     max_gradient_norm: float = Field(default=1.0, gt=0)
@@ -141,11 +161,14 @@ class DecisionConfig(_Section):
         target_risk: Share of errors that is accepted among the posts that no person looks at.
         max_review_share: Share of the posts that people can look at; it caps what `target_risk` may ask for.
         min_margin: Distance between the two best categories below which a post is `ambiguous`.
+        scope: What moves the border between the out-of-scope category and the others on validation posts: nothing, or
+            the best `accuracy` or `macro_f1` (see `training/scope_shift.py`).
     """
 
     target_risk: float = Field(default=0.07, gt=0, lt=1)
     max_review_share: float = Field(default=0.15, ge=0, le=1)
     min_margin: float = Field(default=0.1, ge=0, le=1)
+    scope: Literal["as_trained", "accuracy", "macro_f1"] = "as_trained"
 
 
 class ExportConfig(_Section):

@@ -41,19 +41,22 @@ def pooled_vectors(model: PostClassifier, ids: Sequence[Ids], padding: int, key:
     if not kept.is_file():
         kept_in.mkdir(parents=True, exist_ok=True)
         unfinished = kept.with_suffix(".tmp.npy")
-        np.save(unfinished, _run(model, ids, padding))
+        np.save(unfinished, pool_posts(model, ids, padding))
         unfinished.replace(kept)
     return np.asarray(np.load(kept), np.float32)
 
 
 @torch.inference_mode()
-def _run(model: PostClassifier, ids: Sequence[Ids], padding: int) -> Float:
+def pool_posts(model: PostClassifier, ids: Sequence[Ids], padding: int) -> Float:
+    """The pooled vectors of posts as the network is now, `[posts, width]`, in their order."""
     model.eval()
+    device = next(model.parameters()).device
     order = np.argsort([-len(row) for row in ids], kind="stable")
     parts = []
     with tqdm(total=len(ids), desc="pooled vectors", unit="post", disable=None) as bar:
         for start in range(0, len(ids), _POSTS_AT_ONCE):
             some = order[start : start + _POSTS_AT_ONCE]
-            parts.append(model.pool(*pad([ids[row] for row in some], padding)).numpy())
+            input_ids, mask = (tensor.to(device) for tensor in pad([ids[row] for row in some], padding))
+            parts.append(model.pool(input_ids, mask).cpu().numpy())
             bar.update(len(some))
     return np.asarray(np.concatenate(parts)[np.argsort(order)])

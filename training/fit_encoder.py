@@ -23,7 +23,8 @@ from training.checkpoint import Checkpoints, Progress
 from training.collator import Ids, Part, length_grouped_batches, pad, parts, pieces
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.features import Float
+from training.features import Float, pool_posts
+from training.linear_probe import fit_probe
 from training.model import PostClassifier, likeness_loss, loss
 from training.processes import Processes
 from training.targets import Targets
@@ -154,9 +155,9 @@ class EncoderFit:
         train_ids = [encoding.ids for encoding in self.tokenizer.encode(train.texts)]
         validation_ids = [encoding.ids for encoding in self.tokenizer.encode(validation.texts)]
         lengths = np.array([len(ids) for ids in train_ids], np.int64)
-        optimizer = torch.optim.AdamW(
-            self.model.parameter_groups(settings.weight_decay), lr=settings.learning_rate, fused=True
-        )
+        if not resume and self.config.model.category_head == "probe":
+            self._start_from_probe(train, train_ids)
+        optimizer = torch.optim.AdamW(self.model.parameter_groups(settings), lr=settings.learning_rate, fused=True)
         if resume:
             found, random = checkpoints.load(self.model, optimizer)
             if found.fingerprint != progress.fingerprint:
@@ -175,7 +176,7 @@ class EncoderFit:
                 figures = validation_figures(self._predict_together(validation_ids), validation)
                 figures["train_loss"] = float(np.mean(progress.losses))
                 score = selection_score(figures)
-                if score > progress.best_score:
+                if score > progress.best_score or settings.keep == "last":
                     if self.processes.is_first:
                         checkpoints.save_best(self.model)
                     progress = replace(progress, best_score=score, best_epoch=progress.epoch)
@@ -214,7 +215,7 @@ class EncoderFit:
         for index, rows in enumerate(bar, start=progress.batch):
             step = progress.epoch * len(batches) + index
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * self._schedule(step, total)
+                group["lr"] = group["peak_lr"] * self._schedule(step, total)
             losses.append(self.step(train, ids, rows, optimizer))
             bar.set_postfix(loss=f"{np.mean(losses[-100:]):.3f}")
             done = replace(progress, batch=index + 1, losses=tuple(losses))
@@ -306,6 +307,13 @@ class EncoderFit:
             secondary=together(logits.secondary for _, logits in told),
             urgency=together(urgency) if urgency else None,
         )
+
+    def _start_from_probe(self, train: Lesson, ids: list[Ids]) -> None:
+        category = train.targets.category.argmax(axis=1)
+        if len(np.unique(category)) > 1:
+            vectors = pool_posts(self.model, ids, self.padding)
+            probe = fit_probe(vectors, category, train.targets.category_weight, len(self.taxonomy.categories))
+            self.model.start_category_head(*probe)
 
     @torch.inference_mode()
     def predict(self, ids: list[Ids], *, exact: bool = False) -> Logits:

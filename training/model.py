@@ -5,14 +5,17 @@ Knows nothing of text, data files or optimization.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as functional
 from torch import nn
 from transformers import PreTrainedModel
 
-from training.config import LossConfig, ModelConfig
+from training.config import LossConfig, ModelConfig, OptimizationConfig
 from training.targets import Targets
 
 
@@ -63,16 +66,44 @@ class PostClassifier(nn.Module):
         weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
         return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
 
+    @torch.no_grad()
+    def start_category_head(self, weights: npt.NDArray[np.float32], biases: npt.NDArray[np.float32]) -> None:
+        """Set the category head to weights `[categories, width]` and biases `[categories]`."""
+        self.category.weight.copy_(torch.from_numpy(weights))
+        self.category.bias.copy_(torch.from_numpy(biases))
+
+    @torch.no_grad()
+    def shift_category(self, index: int, shift: float) -> None:
+        """Add to one category's logit, for good."""
+        self.category.bias[index] += shift
+
     def use_plain_attention(self) -> None:
         """Compute attention in plain operators from now on, which export to ONNX; fused attention is for training."""
         if isinstance(self.encoder, PreTrainedModel):
             self.encoder.set_attn_implementation("eager")
 
-    def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        """Parameters for AdamW: weight decay on matrices, none on biases and LayerNorm."""
-        decayed = [parameter for parameter in self.parameters() if parameter.ndim > 1]
-        others = [parameter for parameter in self.parameters() if parameter.ndim <= 1]
-        return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    def parameter_groups(self, config: OptimizationConfig) -> list[dict[str, Any]]:
+        """Parameters for AdamW, grouped by `peak_lr`, the peak of their learning rate, and by weight decay.
+
+        Matrices decay, biases and LayerNorm do not.
+        """
+        head_rate = config.head_learning_rate or config.learning_rate
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            in_encoder = name.startswith("encoder.")
+            rate = config.learning_rate * config.layer_decay ** self._depth(name) if in_encoder else head_rate
+            decay = config.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
+        return [
+            {"params": parameters, "lr": rate, "peak_lr": rate, "weight_decay": decay}
+            for (rate, decay), parameters in groups.items()
+        ]
+
+    def _depth(self, name: str) -> int:
+        """How far below the encoder's last layer a parameter of the encoder is; embeddings are below the first."""
+        layers: int = self.encoder.config.num_hidden_layers  # type: ignore[union-attr, assignment]  # on every HF encoder
+        found = re.search(r"\.layers?\.(\d+)\.", name)
+        return layers - 1 - int(found[1]) if found else layers
 
 
 def corn_loss(logits: torch.Tensor, levels: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

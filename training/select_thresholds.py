@@ -51,7 +51,10 @@ def _confidence_threshold(
 
 
 def _secondary_threshold(secondary: Probabilities, best: npt.NDArray[np.int64], data: Dataset) -> float:
-    """The threshold with the best F1 over the categories that are not the predicted one; 0.5 without any."""
+    """The threshold with the best F1 over the categories that are not the predicted one.
+
+    Where nobody marked a secondary category, the head has only learned what the category's own has: none is claimed.
+    """
     others = np.ones(secondary.shape, bool)
     others[np.arange(len(best)), best] = False
     own = np.zeros(secondary.shape, bool)
@@ -59,7 +62,7 @@ def _secondary_threshold(secondary: Probabilities, best: npt.NDArray[np.int64], 
     asked = others & ~own
     scores, truth = secondary[asked], data.passing[asked] > 0
     if not truth.any():
-        return 0.5
+        return 1.0
     candidates = np.linspace(0.05, 0.95, 91)
     hits = np.array([(truth & (scores >= threshold)).sum() for threshold in candidates])
     marked = np.array([(scores >= threshold).sum() for threshold in candidates])

@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from earshot.tokenization import Tokenizer
 from training.base_model import BaseModel, load_base_model, save_encoder
 from training.checkpoint import Checkpoints, Progress
 from training.class_weights import ClassWeights
+from training.collator import Ids
 from training.config import ConfigError, TrainingConfig
 from training.dataset import Dataset, load_dataset
 from training.export_onnx import (
@@ -42,6 +43,7 @@ from training.held_out import apart_from
 from training.model import PostClassifier
 from training.plots import RiskCoverage, plot_confusion, plot_risk_coverage
 from training.quantize import quantize_rowwise
+from training.scope_shift import select_scope_shift
 from training.select_thresholds import select_thresholds
 from training.splits import near_duplicate_groups, validation_rows
 from training.targets import Targets
@@ -63,6 +65,7 @@ class Request:
     Attributes:
         data: Labelled files.
         output: The bundle folder to write.
+        validation: Labelled files to validate on; without any, a part of `data` is held back.
         held_out: Files whose posts, and near-duplicates of them, must not be learned from.
         taxonomy: The labels.
         config: Everything else that decides the result.
@@ -77,6 +80,7 @@ class Request:
 
     data: tuple[Path, ...]
     output: Path
+    validation: tuple[Path, ...]
     held_out: tuple[Path, ...]
     taxonomy: Taxonomy
     config: TrainingConfig
@@ -103,6 +107,7 @@ class Request:
             self.config.model_dump(mode="json", exclude={"export", "decision"}, exclude_defaults=True),
             self.taxonomy.model_dump(mode="json"),
             [source.model_dump(mode="json") for source in data],
+            len(self.validation),
             [sha256_of(path) for path in self.held_out],
             list(teachers),
         ]
@@ -180,14 +185,13 @@ class Material:
         Raises:
             EarshotError: Data or configuration cannot be used.
         """
-        dataset, sources = load_dataset(
-            request.data, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows
-        )
+        dataset, sources = _load(request.data, request)
         _check_labels(dataset, request.taxonomy)
-        pupil = _Pupil.of(request, sources)
+        given, given_sources = _load(request.validation, request) if request.validation else (None, ())
+        pupil = _Pupil.of(request, (*sources, *given_sources))
         fingerprint = request.fingerprint(pupil.sources, [teacher.manifest.digest for teacher in pupil.teachers])
-        training, validation = _split(dataset, request, say)
-        say(f"{len(training)} posts to learn from, {len(validation)} to validate on (near-duplicates kept together)")
+        training, validation = _split(dataset, given, request, say)
+        say(f"{len(training)} posts to learn from, {len(validation)} to validate on")
         weights = ClassWeights.of(request.config.loss, request.taxonomy, training)
         return cls(training, validation, weights, pupil, fingerprint)
 
@@ -198,7 +202,10 @@ def begin(request: Request, material: Material, say: Say) -> tuple[BaseModel, En
     base = _base_model(config)
     fit = EncoderFit(base, _tokenizer(base.tokenizer, config), config, taxonomy)
     targets = Targets.of_labels(material.training, taxonomy, material.weights, config.loss)
-    return base, fit, material.pupil.lesson(Lesson(material.training.texts, targets), request, say)
+    lesson = material.pupil.lesson(Lesson(material.training.texts, targets), request, say)
+    if config.distillation.likeness_weight > 0:
+        lesson = replace(lesson, vectors=_vectors_of_whole_base(request, fit.tokenizer, lesson.texts))
+    return base, fit, lesson
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +242,8 @@ def train(request: Request, say: Say) -> Bundle:
     with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
         _keep_run(request, run.id)
         run.log_config(request.config, sources, request.command)
-        run.log_inputs([*request.data, *map(Path, request.config.distillation.unlabelled)], sources)
+        unlabelled = map(Path, request.config.distillation.unlabelled)
+        run.log_inputs([*request.data, *request.validation, *unlabelled], sources)
         if request.config.model.architecture == "encoder":
             fit = _fit_encoder(request, material, run, say, resume=resume)
         else:
@@ -312,16 +320,25 @@ def _check_labels(dataset: Dataset, taxonomy: Taxonomy) -> None:
         )
 
 
-def _split(dataset: Dataset, request: Request, say: Say) -> tuple[Dataset, Dataset]:
-    """Split, and only then leave held-out posts out: the same posts are validated on with and without."""
+def _load(files: Sequence[Path], request: Request) -> tuple[Dataset, tuple[TrainingData, ...]]:
+    return load_dataset(files, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows)
+
+
+def _split(dataset: Dataset, given: Dataset | None, request: Request, say: Say) -> tuple[Dataset, Dataset]:
+    """Split, and only then leave held-out posts out: the same posts are validated on with and without.
+
+    Near-duplicates stay together, unless the posts to validate on are given.
+    """
     config = request.config.split
+    apart = apart_from(dataset.texts, request.held_out, config.near_duplicate_similarity, request.columns)
+    if not apart.all():
+        say(f"{(~apart).sum()} posts left out: they are, or nearly repeat, held-out posts")
+    if given is not None:
+        return dataset.take(np.flatnonzero(apart)), given
     groups = near_duplicate_groups(dataset.texts, config.near_duplicate_similarity)
     rows = validation_rows(dataset.category, groups, config.validation_fraction, request.config.seed)
     validating = np.zeros(len(dataset), bool)
     validating[rows] = True
-    apart = apart_from(dataset.texts, request.held_out, config.near_duplicate_similarity, request.columns)
-    if not apart.all():
-        say(f"{(~apart).sum()} posts left out: they are, or nearly repeat, held-out posts")
     return dataset.take(np.flatnonzero(~validating & apart)), dataset.take(np.flatnonzero(validating & apart))
 
 
@@ -359,6 +376,7 @@ def _fit_encoder(request: Request, material: Material, run: Run, say: Say, *, re
     say(f"best epoch by validation: {progress.best_epoch + 1}")
     save_encoder(fit.model.encoder, base, request.work / "encoder")
     ids = [encoding.ids for encoding in tokenizer.encode(validation.texts)]
+    _move_scope(fit, ids, validation, request, say)
     tokenizer_path = request.work / "tokenizer.json"
     tokenizer_path.write_text(base.tokenizer, encoding="utf-8")
     fp32 = request.work / "fp32.onnx"
@@ -383,6 +401,17 @@ def _vectors_of_whole_base(request: Request, tokenizer: Tokenizer, texts: list[s
     ids = [encoding.ids for encoding in tokenizer.encode(texts)]
     key = f"{whole.info.sha256} {config.base_model} {config.pooling}"
     return pooled_vectors(model, ids, whole.padding, key, request.work / "vectors")
+
+
+def _move_scope(fit: EncoderFit, ids: list[Ids], validation: Dataset, request: Request, say: Say) -> None:
+    """Move the border of the out-of-scope category to where validation posts ask for it."""
+    aim, taxonomy = request.config.decision.scope, request.taxonomy
+    if aim == "as_trained" or taxonomy.out_of_scope is None:
+        return
+    index = taxonomy.category_names.index(taxonomy.out_of_scope)
+    shift = select_scope_shift(fit.predict(ids).category, validation.category, index, aim)
+    fit.model.shift_category(index, shift)
+    say(f"shift of '{taxonomy.out_of_scope}' for the best {aim}: {shift:+.2f}")
 
 
 def _fit_tfidf(request: Request, training: Dataset, validation: Dataset) -> _Fit:

@@ -80,7 +80,7 @@ def test_data_that_is_not_what_the_suite_means_is_refused(data: Path) -> None:
 
 
 def test_an_unknown_suite_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(SuiteError, match="benchmark, smoke"):
+    with pytest.raises(SuiteError, match=r"benchmark, .*smoke"):
         open_suite("benchmrk", ())
 
 

@@ -122,7 +122,7 @@ def test_a_batch_in_parts_gives_the_same_step(most: int, sober_encoder: Path, au
     batches = length_grouped_batches(np.array([len(row) for row in ids]), 32, 1, 0)[:3]
 
     def optimizer_of(fit: EncoderFit) -> torch.optim.AdamW:
-        return torch.optim.AdamW(fit.model.parameter_groups(0.01), lr=1e-3, fused=True)
+        return torch.optim.AdamW(fit.model.parameter_groups(config.optimization), lr=1e-3, fused=True)
 
     ours = EncoderFit(base, tokenizer, config, TAXONOMY)
     optimizer = optimizer_of(ours)
