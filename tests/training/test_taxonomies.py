@@ -41,7 +41,12 @@ def _train(folder: Path, encoder: Path, data: Path, taxonomy: Path, *arguments: 
             main(
                 [
                     *("train", "--data", str(data), "--taxonomy", str(taxonomy), "--output", "bundle"),
-                    *("--base-model", str(encoder), "--tracking-uri", "sqlite:///mlflow.db"),
+                    *(
+                        "--base-model",
+                        str(encoder),
+                        "--tracking-uri",
+                        f"sqlite:///{folder}/mlflow.db",
+                    ),  # MLflow keeps one open per URI
                     *("--set", "model.max_tokens=16", "--set", "optimization.epochs=1"),
                     *arguments,
                 ]
