@@ -41,9 +41,14 @@ docs: $(VENV)/.dev  ## Regenerate docs/openapi.json and docs/configuration.md
 	$(BIN)/python -m service.reference
 
 EARSHOT_DATA ?= ../shared/data
-model: $(VENV)/.dev  ## Train the embedded model again (about an hour on 2 cores; interrupted, it resumes)
-	$(BIN)/earshot train --config training/recipes/default.toml --data $(EARSHOT_DATA)/posts/train.jsonl \
-	  --data data/authored.jsonl --output earshot/models/default --resume
+POSTS := --data $(EARSHOT_DATA)/posts/train.jsonl --data data/authored.jsonl --held-out $(EARSHOT_DATA)/posts/benchmark.jsonl
+# Interrupted, it goes on where it was; teachers that are there are not trained again.
+model: runs/teacher-a runs/teacher-b  ## Train the embedded model again (some hours on 2 cores)
+	$(BIN)/earshot train --config training/recipes/default.toml $(POSTS) \
+	  --set 'distillation.unlabelled=["$(EARSHOT_DATA)/posts/unlabelled.jsonl"]' --output earshot/models/default --resume
+
+runs/teacher-%: $(VENV)/.dev
+	$(BIN)/earshot train --config training/recipes/teacher-$*.toml $(POSTS) --output $@ --keep-checkpoints --resume
 
 baseline: $(VENV)/.dev  ## Train the TF-IDF baseline on the same data
 	$(BIN)/earshot train --config training/recipes/baseline.toml --data $(EARSHOT_DATA)/posts/train.jsonl \

@@ -63,7 +63,8 @@ class Part:
 
     Attributes:
         rows: Which.
-        weight: Their share of the batch's loss; the shares of all parts, in all processes, sum to 1.
+        weight: Their share of the batch's posts; the shares of all parts, in all processes, sum to 1. Posts that only
+            keep a process busy have none.
     """
 
     rows: Ids

@@ -27,7 +27,7 @@ from training.features import Float, pool_posts
 from training.linear_probe import fit_probe
 from training.model import PostClassifier, likeness_loss, loss
 from training.processes import Processes
-from training.targets import Targets
+from training.targets import Targets, Totals
 from training.validation import selection_score, validation_figures
 
 _GO_ON = "the same command with --resume goes on from there"
@@ -258,25 +258,29 @@ class EncoderFit:
         settings, processes = self.config.optimization, self.processes
         mine = parts(rows, ids, settings.max_batch_tokens, process=processes.index, processes=processes.count)
         *first, last = mine
+        totals = train.targets.take(rows).totals()
         optimizer.zero_grad(set_to_none=True)
         value = torch.zeros((), device=processes.device)
         for part in first:
             with processes.without_exchange(self._network):
-                value += self._learn(train, ids, part)
-        value += self._learn(train, ids, last)
+                value += self._learn(train, ids, part, totals)
+        value += self._learn(train, ids, last, totals)
         processes.clip_gradients(self.model, settings.max_gradient_norm)
         optimizer.step()
         return processes.total(value)
 
-    def _learn(self, train: Lesson, ids: list[Ids], part: Part) -> torch.Tensor:
+    def _learn(self, train: Lesson, ids: list[Ids], part: Part, totals: Totals) -> torch.Tensor:
         """Add a part's gradients, and give its share of the batch's loss."""
         alike = train.vectors is not None
         outputs = self._forward(self._network, [ids[row] for row in part.rows], bf16=self.bf16, with_pooled=alike)
-        value = loss(outputs[:-1] if alike else outputs, train.targets.take(part.rows), self.config.loss)
+        targets = train.targets.take(part.rows)
+        if not part.weight:
+            targets = targets.weighing(0.0)
+        value = loss(outputs[:-1] if alike else outputs, targets, self.config.loss, totals)
         if train.vectors is not None:
             aim = torch.from_numpy(train.vectors[part.rows]).to(outputs[-1].device)
-            value = value + self.config.distillation.likeness_weight * likeness_loss(outputs[-1], aim)
-        value = part.weight * value
+            weight = self.config.distillation.likeness_weight * part.weight
+            value = value + weight * likeness_loss(outputs[-1], aim)
         # The processes' gradients are averaged, and shall be added up.
         self.processes.backward(value * self.processes.count)
         return value.detach()

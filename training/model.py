@@ -16,7 +16,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from training.config import LossConfig, ModelConfig, OptimizationConfig
-from training.targets import Targets
+from training.targets import Float, Targets, Totals, reached
 
 
 class PostClassifier(nn.Module):
@@ -106,7 +106,7 @@ class PostClassifier(nn.Module):
         return layers - 1 - int(found[1]) if found else layers
 
 
-def corn_loss(logits: torch.Tensor, levels: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def corn_loss(logits: torch.Tensor, reached: torch.Tensor, stopped: torch.Tensor) -> torch.Tensor:
     """Conditional ordinal loss (CORN, Shi et al. 2021, arXiv 2111.08851), for labels or for distributions.
 
     Logit k is asked of the posts that reached level k, whether they exceed it; a distribution asks it as far as it
@@ -114,17 +114,14 @@ def corn_loss(logits: torch.Tensor, levels: torch.Tensor, weight: torch.Tensor) 
 
     Args:
         logits: `[posts, levels - 1]`.
-        levels: `[posts, levels]`, the distribution aimed at; a row of zeros is passed over.
-        weight: `[posts]`.
+        reached: `[posts, levels - 1]`, the probability that each level is reached.
+        stopped: `[posts, levels - 1]`, the probability that it is the post's own.
 
     Returns:
-        The weighted mean over all conditional decisions; 0 where none is asked.
+        `[posts]`, summed over the conditional decisions.
     """
-    reached = levels.flip(1).cumsum(1).flip(1)[:, :-1]
-    stopped = levels[:, :-1]
-    losses = (reached - stopped) * functional.softplus(-logits) + stopped * functional.softplus(logits)
-    asked = (reached * weight.unsqueeze(1)).sum()
-    return (losses * weight.unsqueeze(1)).sum() / asked.clamp(min=1e-6)
+    exceeded = (reached - stopped) * functional.softplus(-logits)
+    return (exceeded + stopped * functional.softplus(logits)).sum(dim=1)
 
 
 def likeness_loss(pooled: torch.Tensor, aim: torch.Tensor) -> torch.Tensor:
@@ -140,26 +137,31 @@ def likeness_loss(pooled: torch.Tensor, aim: torch.Tensor) -> torch.Tensor:
     return (1 - functional.cosine_similarity(pooled, aim, dim=1)).mean()
 
 
-def loss(outputs: tuple[torch.Tensor, ...], targets: Targets, config: LossConfig) -> torch.Tensor:
+def loss(
+    outputs: tuple[torch.Tensor, ...], targets: Targets, config: LossConfig, totals: Totals | None = None
+) -> torch.Tensor:
     """The weighted sum of the heads' losses.
 
     Args:
         outputs: Of `PostClassifier`, in float32.
         targets: Of the same posts.
         config: The weights of the heads.
+        totals: Of the batch that these posts are a part of; by default they are all of it.
     """
-    device = outputs[0].device
-    weight = torch.from_numpy(targets.category_weight).to(device)
-    total_weight = weight.sum().clamp(min=1e-6)
-    aim = torch.from_numpy(targets.category).to(device)
-    category = -(aim * functional.log_softmax(outputs[0], dim=1)).sum(dim=1)
-    passing = torch.from_numpy(targets.secondary).to(device)
-    secondary = functional.binary_cross_entropy_with_logits(outputs[1], passing, reduction="none").mean(dim=1)
-    total = ((category + config.secondary_weight * secondary) * weight).sum() / total_weight
+    totals = totals or targets.totals()
+
+    def tensor(values: Float) -> torch.Tensor:
+        return torch.from_numpy(values).to(outputs[0].device)
+
+    category = -(tensor(targets.category) * functional.log_softmax(outputs[0], dim=1)).sum(dim=1)
+    secondary = functional.binary_cross_entropy_with_logits(
+        outputs[1], tensor(targets.secondary), reduction="none"
+    ).mean(dim=1)
+    weight = tensor(targets.category_weight)
+    total = ((category + config.secondary_weight * secondary) * weight).sum() / totals.category
     if len(outputs) > 2:
-        levels, counts = (
-            torch.from_numpy(targets.urgency).to(device),
-            torch.from_numpy(targets.urgency_weight).to(device),
+        urgency = corn_loss(
+            outputs[2], tensor(reached(targets.urgency)), tensor(np.ascontiguousarray(targets.urgency[:, :-1]))
         )
-        total = total + config.urgency_weight * corn_loss(outputs[2], levels, counts)
+        total = total + config.urgency_weight * (urgency * tensor(targets.urgency_weight)).sum() / totals.urgency
     return total

@@ -17,6 +17,32 @@ from training.config import LossConfig
 from training.dataset import NO_URGENCY, Dataset
 
 Float = npt.NDArray[np.float32]
+_TINY = 1e-6
+
+
+def reached(levels: Float) -> Float:
+    """The probability that each level but the highest is reached.
+
+    Args:
+        levels: `[posts, levels]`, a distribution each.
+
+    Returns:
+        `[posts, levels - 1]`.
+    """
+    return np.ascontiguousarray(levels[:, ::-1].cumsum(axis=1)[:, ::-1][:, :-1], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the losses of a whole batch are divided by, so that its parts add up to it.
+
+    Attributes:
+        category: The posts' weights.
+        urgency: The weights of all conditional decisions that the posts' urgencies ask for.
+    """
+
+    category: float
+    urgency: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +74,14 @@ class Targets:
         """These targets and then the others."""
         pairs = zip(self._values(), others._values(), strict=True)
         return Targets(*(np.concatenate(pair) for pair in pairs))
+
+    def totals(self) -> Totals:
+        """What the losses of these posts are divided by; never 0."""
+        decisions = reached(self.urgency).sum(axis=1) if self.urgency.shape[1] else np.zeros(len(self))
+        return Totals(
+            category=max(float(self.category_weight.sum()), _TINY),
+            urgency=max(float((decisions * self.urgency_weight).sum()), _TINY),
+        )
 
     def weighing(self, factor: float) -> Targets:
         """These targets, each post counting so many times as much."""

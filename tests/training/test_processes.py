@@ -111,7 +111,7 @@ def test_a_batch_in_parts_gives_the_same_step(most: int, sober_encoder: Path, au
         {
             "model": {"max_tokens": 64, "dropout": 0.0},
             "optimization": {"max_batch_tokens": most},
-            "loss": {"urgency_weight": 0.0},
+            "loss": {"class_weights": "sqrt"},
         }
     )
     base = load_base_model(str(sober_encoder), 64)
