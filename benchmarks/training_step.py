@@ -1,4 +1,4 @@
-"""Seconds that a training step takes with dropout on attention weights, and with none.
+"""Seconds that a training step takes: with dropout on attention weights, without, and in parts that fit into the cache.
 
 python benchmarks/training_step.py $EARSHOT_DATA/posts/train.jsonl
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,18 +25,26 @@ from training.targets import Targets
 
 _POSTS = 4000
 _WARM_UP = 4
+_VARIANTS: dict[str, dict[str, Any]] = {
+    "with attention dropout": {"model.attention_dropout": 0.1},
+    "without": {},
+    "without, parts of 1024 tokens": {"optimization.max_batch_tokens": 1024},
+    "without, parts of 512 tokens": {"optimization.max_batch_tokens": 512},
+}
 
 
-def seconds_per_step(data: Dataset, attention_dropout: float, steps: int) -> float:
+def seconds_per_step(data: Dataset, settings: dict[str, Any], steps: int) -> float:
     """Train a few steps of the default model, and say how long each took."""
-    config = TrainingConfig()
-    base = load_base_model(config.model.base_model, config.model.max_tokens, attention_dropout=attention_dropout)
+    config, taxonomy = TrainingConfig.load(None, settings), Taxonomy.default()
+    base = load_base_model(
+        config.model.base_model, config.model.max_tokens, attention_dropout=config.model.attention_dropout
+    )
     tokenizer = Tokenizer(
         base.tokenizer, max_tokens=config.model.max_tokens, max_characters=config.model.max_characters
     )
-    fit = EncoderFit(base, tokenizer, config, Taxonomy.default())
-    weights = ClassWeights.of(config.loss, Taxonomy.default(), data)
-    lesson = Lesson(data.texts, Targets.of_labels(data, Taxonomy.default(), weights, config.loss))
+    fit = EncoderFit(base, tokenizer, config, taxonomy)
+    weights = ClassWeights.of(config.loss, taxonomy, data)
+    lesson = Lesson(data.texts, Targets.of_labels(data, taxonomy, weights, config.loss))
     fit.model.train()
     ids = [encoding.ids for encoding in tokenizer.encode(data.texts)]
     optimizer = torch.optim.AdamW(fit.model.parameter_groups(config.optimization), lr=1e-4, fused=True)
@@ -50,7 +59,7 @@ def seconds_per_step(data: Dataset, attention_dropout: float, steps: int) -> flo
 
 
 def main() -> None:
-    """Print both and their ratio, a line a turn."""
+    """Print each variant's seconds and their ratio to the first, a line a turn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="Labelled posts of the default taxonomy")
     parser.add_argument("--steps", type=int, default=32)
@@ -58,13 +67,14 @@ def main() -> None:
     arguments = parser.parse_args()
     data, _ = load_dataset([arguments.data], Taxonomy.default())
     data = data.take(np.arange(min(_POSTS, len(data))))
-    # In turns, because the machine's speed drifts: only the ratio within a turn says something.
+    # In turns, because the machine's speed drifts: only the ratios within a turn say something.
     for turn in range(arguments.turns):
-        with_dropout, none = (seconds_per_step(data, dropout, arguments.steps) for dropout in (0.1, 0.0))
-        print(
-            f"turn {turn + 1}: with {with_dropout:.3f} s a step, none {none:.3f} s, ratio {none / with_dropout:.2f}",
-            flush=True,
-        )
+        print(f"turn {turn + 1}")
+        first = None
+        for name, settings in _VARIANTS.items():
+            seconds = seconds_per_step(data, settings, arguments.steps)
+            first = first or seconds
+            print(f"  {name}: {seconds:.3f} s a step, {seconds / first:.2f} of the first", flush=True)
 
 
 if __name__ == "__main__":
