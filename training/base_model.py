@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from earshot.bundle import BaseModelInfo
 from training.config import DEFAULT_BASE_MODEL, ConfigError
@@ -51,6 +51,7 @@ def load_base_model(
     """
     folder = _default_folder() if name == DEFAULT_BASE_MODEL else Path(name)
     source = str(folder) if folder.is_dir() else name
+    set_verbosity_error()  # type: ignore[no-untyped-call]  # it reports weights that nobody needs, such as a pooler
     disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves its logging without annotations
     try:
         config = AutoConfig.from_pretrained(source)
