@@ -97,6 +97,11 @@ class Request:
         """Where checkpoints and graphs lie until the bundle is written."""
         return self.output.with_name(f"{self.output.name}.training")
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file that is learned from."""
+        return (*self.data, *self.validation, *map(Path, self.config.distillation.unlabelled))
+
     def fingerprint(self, data: Sequence[TrainingData], teachers: Sequence[str]) -> str:
         """Of all that decides the weights: a checkpoint with another one belongs to another training.
 
@@ -242,8 +247,7 @@ def train(request: Request, say: Say) -> Bundle:
     with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
         _keep_run(request, run.id)
         run.log_config(request.config, sources, request.command)
-        unlabelled = map(Path, request.config.distillation.unlabelled)
-        run.log_inputs([*request.data, *request.validation, *unlabelled], sources)
+        run.log_inputs(request.inputs, sources)
         if request.config.model.architecture == "encoder":
             fit = _fit_encoder(request, material, run, say, resume=resume)
         else:
