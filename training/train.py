@@ -190,9 +190,9 @@ class Material:
         Raises:
             EarshotError: Data or configuration cannot be used.
         """
-        dataset, sources = _load(request.data, request)
+        dataset, sources = _load(request.data, request, say)
         _check_labels(dataset, request.taxonomy)
-        given, given_sources = _load(request.validation, request) if request.validation else (None, ())
+        given, given_sources = _load(request.validation, request, say) if request.validation else (None, ())
         pupil = _Pupil.of(request, (*sources, *given_sources))
         fingerprint = request.fingerprint(pupil.sources, [teacher.manifest.digest for teacher in pupil.teachers])
         training, validation = _split(dataset, given, request, say)
@@ -324,8 +324,8 @@ def _check_labels(dataset: Dataset, taxonomy: Taxonomy) -> None:
         )
 
 
-def _load(files: Sequence[Path], request: Request) -> tuple[Dataset, tuple[TrainingData, ...]]:
-    return load_dataset(files, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows)
+def _load(files: Sequence[Path], request: Request, say: Say) -> tuple[Dataset, tuple[TrainingData, ...]]:
+    return load_dataset(files, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows, say=say)
 
 
 def _split(dataset: Dataset, given: Dataset | None, request: Request, say: Say) -> tuple[Dataset, Dataset]:
