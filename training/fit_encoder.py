@@ -315,9 +315,14 @@ class EncoderFit:
     def _start_from_probe(self, train: Lesson, ids: list[Ids]) -> None:
         category = train.targets.category.argmax(axis=1)
         if len(np.unique(category)) > 1:
-            vectors = pool_posts(self.model, ids, self.padding)
-            probe = fit_probe(vectors, category, train.targets.category_weight, len(self.taxonomy.categories))
+            # One fits it for all, or rounding would let the processes' heads drift apart.
+            probe = self.processes.from_first(self._probe(train, ids) if self.processes.is_first else None)
             self.model.start_category_head(*probe)
+
+    def _probe(self, train: Lesson, ids: list[Ids]) -> tuple[Float, Float]:
+        vectors = pool_posts(self.model, ids, self.padding)
+        category = train.targets.category.argmax(axis=1)
+        return fit_probe(vectors, category, train.targets.category_weight, len(self.taxonomy.categories))
 
     @torch.inference_mode()
     def predict(self, ids: list[Ids], *, exact: bool = False) -> Logits:

@@ -69,6 +69,22 @@ class Run:
         """Log the figures of one epoch, counted from 0."""
         mlflow.log_metrics({f"validation/{name}": value for name, value in figures.items()}, step=epoch)
 
+    def log_search(self, space: Mapping[str, str]) -> None:
+        """Log what a hyper-parameter search may try."""
+        mlflow.log_params({f"search.{name}": value[:_LONGEST_PARAMETER] for name, value in space.items()})
+
+    def log_search_results(self, pictures: Mapping[str, Figure], best: Path, score: float, trial: int) -> None:
+        """Log what a search found: pictures by file name, the best configuration, its score and its trial."""
+        for name, picture in pictures.items():
+            mlflow.log_figure(picture, f"plots/{name}")
+        mlflow.log_artifact(str(best))
+        mlflow.log_metric("validation/selection_score", score)
+        mlflow.set_tag("best_trial", str(trial))
+
+    def log_outcome(self, outcome: str) -> None:
+        """Log how a trial of a search ended."""
+        mlflow.set_tag("outcome", outcome)
+
     def log_bundle(self, folder: Path, digest: str, figures: Mapping[str, float]) -> None:
         """Log the final figures and the whole bundle."""
         mlflow.log_metrics({f"bundle/{name}": value for name, value in figures.items()})
@@ -77,13 +93,14 @@ class Run:
 
 
 @contextmanager
-def tracked(uri: str, name: str, run_id: str | None = None) -> Iterator[Run]:
+def tracked(uri: str, name: str, run_id: str | None = None, *, nested: bool = False) -> Iterator[Run]:
     """Open a run; it ends as failed when the body raises.
 
     Args:
         uri: Of the tracking server or database.
         name: Of the run.
         run_id: Of a run to go on with, after an interruption.
+        nested: Whether the run is part of the one that is under way.
 
     Raises:
         TrackingError: MLflow cannot be reached, or refuses.
@@ -95,7 +112,7 @@ def tracked(uri: str, name: str, run_id: str | None = None) -> Iterator[Run]:
         try:
             mlflow.set_tracking_uri(uri)
             mlflow.set_experiment(EXPERIMENT)
-            started = mlflow.start_run(run_id=run_id, run_name=None if run_id else name)
+            started = mlflow.start_run(run_id=run_id, run_name=None if run_id else name, nested=nested)
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot track in MLflow at {uri} (--tracking-uri): {error}") from error
         with started as run:

@@ -97,6 +97,11 @@ class Request:
         """Where checkpoints and graphs lie until the bundle is written."""
         return self.output.with_name(f"{self.output.name}.training")
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file that is learned from."""
+        return (*self.data, *self.validation, *map(Path, self.config.distillation.unlabelled))
+
     def fingerprint(self, data: Sequence[TrainingData], teachers: Sequence[str]) -> str:
         """Of all that decides the weights: a checkpoint with another one belongs to another training.
 
@@ -185,9 +190,9 @@ class Material:
         Raises:
             EarshotError: Data or configuration cannot be used.
         """
-        dataset, sources = _load(request.data, request)
+        dataset, sources = _load(request.data, request, say)
         _check_labels(dataset, request.taxonomy)
-        given, given_sources = _load(request.validation, request) if request.validation else (None, ())
+        given, given_sources = _load(request.validation, request, say) if request.validation else (None, ())
         pupil = _Pupil.of(request, (*sources, *given_sources))
         fingerprint = request.fingerprint(pupil.sources, [teacher.manifest.digest for teacher in pupil.teachers])
         training, validation = _split(dataset, given, request, say)
@@ -242,8 +247,7 @@ def train(request: Request, say: Say) -> Bundle:
     with tracked(request.tracking_uri, request.config.export.name, run_id) as run:
         _keep_run(request, run.id)
         run.log_config(request.config, sources, request.command)
-        unlabelled = map(Path, request.config.distillation.unlabelled)
-        run.log_inputs([*request.data, *request.validation, *unlabelled], sources)
+        run.log_inputs(request.inputs, sources)
         if request.config.model.architecture == "encoder":
             fit = _fit_encoder(request, material, run, say, resume=resume)
         else:
@@ -320,8 +324,8 @@ def _check_labels(dataset: Dataset, taxonomy: Taxonomy) -> None:
         )
 
 
-def _load(files: Sequence[Path], request: Request) -> tuple[Dataset, tuple[TrainingData, ...]]:
-    return load_dataset(files, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows)
+def _load(files: Sequence[Path], request: Request, say: Say) -> tuple[Dataset, tuple[TrainingData, ...]]:
+    return load_dataset(files, request.taxonomy, columns=request.columns, skip_bad_rows=request.skip_bad_rows, say=say)
 
 
 def _split(dataset: Dataset, given: Dataset | None, request: Request, say: Say) -> tuple[Dataset, Dataset]:

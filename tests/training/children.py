@@ -13,9 +13,11 @@ import sys
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["training.__main__", "training.train"])
+_CONTEXT.set_forkserver_preload(["training.__main__", "training.train", "training.tune"])
 _PATIENCE = 200
 """Seconds until a child counts as hanging."""
 
@@ -45,6 +47,21 @@ def run_together(folder: Path, arguments: Sequence[str], count: int) -> list[int
 def kill_here() -> None:
     """End this process as `kill -9` does."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_after(owner: object, name: str, calls: int = 1) -> None:
+    """Let a function do its work so many times, and then be the last that this process did."""
+    original: Callable[..., Any] = getattr(owner, name)
+    done: list[None] = []
+
+    def last(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 (whatever the original takes and gives)
+        result = original(*arguments, **named)
+        done.append(None)
+        if len(done) == calls:
+            kill_here()
+        return result
+
+    mock.patch.object(owner, name, last).start()
 
 
 def _start(

@@ -6,20 +6,18 @@ import io
 import shutil
 import signal
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import torch
 
 from earshot.bundle import Bundle
-from tests.training.children import kill_here, run
+from tests.training.children import kill_after, kill_here, run
 from training.checkpoint import Checkpoints
 
 
 def in_the_middle_of_an_epoch() -> None:
-    _kill_after(torch.optim.AdamW, "step", calls=7)
+    kill_after(torch.optim.AdamW, "step", calls=7)
 
 
 def while_a_checkpoint_is_written() -> None:
@@ -35,7 +33,7 @@ def while_a_checkpoint_is_written() -> None:
 
 
 def between_the_best_weights_and_the_checkpoint() -> None:
-    _kill_after(Checkpoints, "save_best")
+    kill_after(Checkpoints, "save_best")
 
 
 def before_the_graph_is_exported() -> None:
@@ -43,7 +41,7 @@ def before_the_graph_is_exported() -> None:
 
 
 def while_the_bundle_is_written() -> None:
-    _kill_after(shutil, "copyfile")
+    kill_after(shutil, "copyfile")
 
 
 MOMENTS = (
@@ -53,21 +51,6 @@ MOMENTS = (
     before_the_graph_is_exported,
     while_the_bundle_is_written,
 )
-
-
-def _kill_after(owner: object, name: str, calls: int = 1) -> None:
-    """Let a function do its work so many times, and then be the last that this process did."""
-    original: Callable[..., Any] = getattr(owner, name)
-    done: list[None] = []
-
-    def last(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 (whatever the original takes and gives)
-        result = original(*arguments, **named)
-        done.append(None)
-        if len(done) == calls:
-            kill_here()
-        return result
-
-    mock.patch.object(owner, name, last).start()
 
 
 def test_a_training_killed_again_and_again_ends_with_the_same_weights(
