@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 Floats = npt.NDArray[np.float32]
 
-_REGULARIZATION = 1.0
+_REGULARIZATION = 0.3
 _MAX_ITERATIONS = 100
 _UNSEEN = -10.0
 """Bias of a category without posts."""
