@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from earshot.command_line import column_option, needs_extra, set_option
+from earshot.parity import ParityError
 from earshot.taxonomy import Taxonomy
 from training.config import TrainingConfig, typed
 
@@ -70,7 +71,6 @@ def train(
     config = TrainingConfig.load(config_file, overrides)
     labels = Taxonomy.load(taxonomy) if taxonomy else Taxonomy.default()
     with needs_extra("earshot train", "training"):
-        from training.export_onnx import ParityError
         from training.processes import Processes
         from training.train import Request, assist
         from training.train import train as run

@@ -26,6 +26,7 @@ from earshot.normalization import normalize
 from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
 from training.config import TrainingConfig
+from training.export import Precision
 from training.export_onnx import run_graph
 
 _PACKAGES = ("earshot", "torch", "transformers", "onnx", "onnxruntime", "onnxscript", "scikit-learn", "tokenizers")
@@ -59,6 +60,7 @@ def write_bundle(
     taxonomy: Taxonomy,
     base_model: BaseModelInfo,
     graph: Path,
+    precision: Precision,
     tokenizer: Tokenizer,
     tokenizer_path: Path,
     calibration: Calibration,
@@ -66,13 +68,12 @@ def write_bundle(
     training: TrainingInfo,
 ) -> Bundle:
     """Write the bundle with its golden predictions and its model card, all or nothing."""
-    encoder = config.model.architecture == "encoder"
     manifest = Manifest(
         name=config.export.name,
         version=config.export.version,
         created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         architecture=config.model.architecture,
-        precision=config.export.precision if encoder else "fp32",
+        precision=precision,
         taxonomy=taxonomy,
         base_model=base_model,
         limits=Limits(
