@@ -9,8 +9,10 @@ on at once, one thread each, which on a CPU is faster than one run on several th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -92,6 +94,8 @@ class OnnxSession:
         self.threads = threads or available_cpus()
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="earshot-session")
         inputs = {node.name for node in self._session.get_inputs()}
+        self._lock = threading.Lock()
+        self._callers = 0
         self.packed = LENGTHS in inputs
         self.max_batch_tokens = max_batch_tokens
         self._wants_mask = "attention_mask" in inputs
@@ -144,9 +148,10 @@ class OnnxSession:
         Raises:
             SessionError: onnxruntime cannot run the graph on them, such as when an id is not in its vocabulary.
         """
-        runs = batches([len(post) for post in ids], self.threads, self.max_batch_tokens) if self.packed else _each(ids)
-        work = partial(self._run_together if self.packed else self._run_alone, ids)
-        parts = list(self._pool.map(work, runs)) if len(runs) > 1 else [work(runs[0])]
+        with self._counted() as idle:
+            runs = batches([len(post) for post in ids], idle, self.max_batch_tokens) if self.packed else _each(ids)
+            work = partial(self._run_together if self.packed else self._run_alone, ids)
+            parts = list(self._pool.map(work, runs)) if len(runs) > 1 else [work(runs[0])]
         back = np.argsort(np.concatenate(runs))
         by_name = {
             name: np.concatenate(part)[back] for name, part in zip(self._outputs, zip(*parts, strict=True), strict=True)
@@ -156,6 +161,18 @@ class OnnxSession:
             secondary=by_name[SECONDARY_LOGITS],
             urgency=by_name.get(URGENCY_LOGITS),
         )
+
+    @contextmanager
+    def _counted(self) -> Iterator[int]:
+        """How many threads no other caller keeps busy, at least 1: to split work between busy ones gains nothing."""
+        with self._lock:
+            self._callers += 1
+            idle = max(1, self.threads + 1 - self._callers)
+        try:
+            yield idle
+        finally:
+            with self._lock:
+                self._callers -= 1
 
     def _run_together(self, ids: Sequence[Ids], rows: Rows) -> list[Float]:
         posts = [ids[row] for row in rows]

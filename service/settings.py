@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from earshot.packing import MAX_BATCH_TOKENS
 from service.errors import SettingsError
 
 ENV_PREFIX = "EARSHOT_"
@@ -32,7 +33,10 @@ class Settings(BaseSettings):
     """The port to listen on; 0 takes a free one. Option `--port`."""
 
     threads: int | None = Field(default=None, ge=1)
-    """Posts that are judged at once, one thread each; by default the processors that the process may use."""
+    """Batches that are judged at once, one thread each; by default the processors that the process may use."""
+
+    max_batch_tokens: int = Field(default=MAX_BATCH_TOKENS, ge=1)
+    """Tokens in one batch, of whatever posts wait; only a single longer post exceeds it. Bounds the memory in use."""
 
     max_posts_per_request: int = Field(default=256, ge=1)
     """Posts in one request; more are refused with 422."""
