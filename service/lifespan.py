@@ -56,7 +56,7 @@ class Lifecycle:
 
     def __init__(self, settings: Settings, load: Callable[[], Pipeline] | None = None) -> None:
         self._settings = settings
-        self._load = load or partial(Pipeline.load, settings.model, threads=settings.threads)
+        self._load = load or partial(Pipeline.load, settings.model, threads=settings.threads, backend=settings.backend)
         self._model: ServedModel | None = None
         self._draining = False
         self.failure: Exception | None = None

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from earshot.backend import ONNX
 from earshot.packing import MAX_BATCH_TOKENS
 from service.errors import SettingsError
 
@@ -25,6 +26,9 @@ class Settings(BaseSettings):
 
     model: str = Field(default="default", min_length=1)
     """The bundle to serve: a folder, or `default` for the embedded one. Option `--model`."""
+
+    backend: str = Field(default=ONNX, min_length=1)
+    """What runs the network: `onnx`, or `torch` for a bundle that holds PyTorch weights. Option `--backend`."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
     """The address to listen on; `0.0.0.0` for all of IPv4. Option `--host`."""

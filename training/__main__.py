@@ -46,6 +46,7 @@ from training.config import TrainingConfig, typed
 @click.option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", default="sqlite:///mlflow.db", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same bundle.")
 @click.option("--restart", is_flag=True, help="Throw an interrupted training away and start over.")
+@click.option("--keep-weights", is_flag=True, help="Also put the PyTorch weights into the bundle, for --backend torch.")
 @click.option("--keep-checkpoints", is_flag=True, help="Leave checkpoints and graphs in OUTPUT.training.")
 def train(
     data: tuple[Path, ...],
@@ -62,10 +63,13 @@ def train(
     skip_bad_rows: bool,
     resume: bool,
     restart: bool,
+    keep_weights: bool,
     keep_checkpoints: bool,
 ) -> None:
     """Fine-tune, calibrate, choose thresholds, export to ONNX, check parity, write a bundle, log to MLflow."""
     overrides = {name: typed(value) for name, value in settings.items()}
+    if keep_weights:
+        overrides["export.weights"] = True
     if base_model:
         overrides["model.base_model"] = base_model
     config = TrainingConfig.load(config_file, overrides)

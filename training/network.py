@@ -96,7 +96,7 @@ class Norm:
         scale: `[width]`.
         bias: `[width]`.
         epsilon: Added to the variance.
-        smoothing: `[width]`, what the output was divided by for the products' sake; the residual multiplies it back.
+        smoothing: `[width]`, what the output was divided by for the product's sake; the residual multiplies it back.
     """
 
     scale: Floats

@@ -1,15 +1,16 @@
-"""Move the outliers of activations into the weights behind them, where they cost nothing (SmoothQuant).
+"""Even out the channels of what enters a product, at no cost, so that one rounding step fits all of them.
 
-A few channels of what enters a product are ten times larger than the rest; rounded with one step for all, the rest
-would be coarse. Dividing each channel by a number and multiplying the weights' rows by it changes no result (Xiao et
-al. 2023, arXiv 2211.10438). Here the division lies in the LayerNorm that made the channel, or in the value
-projection, so it costs no operator; only the residual, which wants the old values, multiplies back.
+A few channels are ten times larger than the rest, and many lie off zero; rounded with one step for all, most would be
+coarse. Shifting and dividing each channel, and making up for both in the weights and bias behind, changes no
+result (SmoothQuant, Xiao et al. 2023, arXiv 2211.10438; with shifts: Outlier Suppression+, Wei et al. 2023, arXiv
+2304.09145). Here both happen in the LayerNorm that made the channel, or in the value projection, so they cost no
+operator; only the residual, which wants the old values, multiplies back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,14 +18,44 @@ from training.activations import Activations
 from training.network import Dense, EncoderWeights, Floats, Layer, Norm, Product
 
 _SMALLEST = 1e-5
-_EVEN_SHARE = 0.5
-"""How much of the spread the weights take: half is theirs, as in the paper."""
+_SHARE_OF_WEIGHTS = 0.75
+"""How much of the channels' spread moves into the weights; the rest stays. Weights, rounded by GPTQ, bear more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Evening:
+    """What is done to each channel: `(x - shift) / divisor`."""
+
+    shift: Floats
+    divisor: Floats
+
+    @classmethod
+    def of(cls, entering: Activations, product: Dense) -> _Evening:
+        reach = np.maximum(entering.reach, _SMALLEST)
+        weighed = np.maximum(np.abs(product.weight).max(axis=1), _SMALLEST)
+        divisor = reach**_SHARE_OF_WEIGHTS / weighed ** (1 - _SHARE_OF_WEIGHTS)
+        return cls(entering.middle, np.asarray(divisor / np.exp(np.log(divisor).mean()), np.float32))
+
+    def norm(self, norm: Norm) -> Norm:
+        """The LayerNorm that does it."""
+        bias = (norm.bias - self.shift) / self.divisor
+        return replace(norm, scale=norm.scale / self.divisor, bias=bias, smoothing=self.divisor)
+
+    def product(self, product: Dense) -> Dense:
+        """The product that makes up for it."""
+        return Dense(product.weight * self.divisor[:, np.newaxis], product.bias + self.shift @ product.weight)
+
+    def values(self, qkv: Dense) -> Dense:
+        """The projection whose values it is done to: attention mixes them linearly, in shares that sum to 1."""
+        others = np.zeros(len(qkv.bias) - len(self.shift), np.float32)
+        shift, divisor = np.concatenate([others, self.shift]), np.concatenate([others + 1, self.divisor])
+        return Dense(qkv.weight / divisor, (qkv.bias - shift) / divisor)
 
 
 def smooth(
     weights: EncoderWeights, activations: Mapping[str, Activations]
 ) -> tuple[EncoderWeights, dict[str, Activations]]:
-    """Even out the channels that enter `qkv`, `attention_output` and `up`; what enters `down` cannot be, behind a GELU.
+    """Even out what enters `qkv`, `attention_output` and `up`; what enters `down` cannot be, behind a GELU.
 
     Args:
         weights: The network in fp32.
@@ -33,47 +64,34 @@ def smooth(
     Returns:
         A network that computes the same, and what enters its products.
     """
-    smoothed = dict(activations)
+    evened = dict(activations)
     norms, layers = [weights.embedding_norm], []
     for index, layer in enumerate(weights.layers):
         name = f"layer.{index}"
-        into_qkv = _divisor(activations[f"{name}.qkv"], _dense(layer.qkv))
-        into_output = _divisor(activations[f"{name}.attention_output"], _dense(layer.attention_output))
-        into_up = _divisor(activations[f"{name}.up"], _dense(layer.up))
-        for product, divisor in (("qkv", into_qkv), ("attention_output", into_output), ("up", into_up)):
-            smoothed[f"{name}.{product}"] = activations[f"{name}.{product}"].divided(divisor)
-        norms[-1] = _divided(norms[-1], into_qkv)
+        into_qkv = _Evening.of(activations[f"{name}.qkv"], _dense(layer.qkv))
+        into_output = _Evening.of(activations[f"{name}.attention_output"], _dense(layer.attention_output))
+        into_up = _Evening.of(activations[f"{name}.up"], _dense(layer.up))
+        for product, evening in (("qkv", into_qkv), ("attention_output", into_output), ("up", into_up)):
+            key = f"{name}.{product}"
+            evened[key] = activations[key].evened(evening.shift, evening.divisor)
+        norms[-1] = into_qkv.norm(norms[-1])
         layers.append(_layer(layer, into_qkv, into_output, into_up))
         norms.append(layer.output_norm)
     ends = [replace(layer, output_norm=norm) for layer, norm in zip(layers, norms[1:], strict=True)]
-    return replace(weights, embedding_norm=norms[0], layers=tuple(ends)), smoothed
+    return replace(weights, embedding_norm=norms[0], layers=tuple(ends)), evened
 
 
-def _layer(layer: Layer, into_qkv: Floats, into_output: Floats, into_up: Floats) -> Layer:
-    qkv, width = _rows_times(_dense(layer.qkv), into_qkv), len(into_output)
-    values = np.concatenate([np.ones(2 * width, np.float32), 1 / into_output])  # attention mixes values linearly
+def _layer(layer: Layer, into_qkv: _Evening, into_output: _Evening, into_up: _Evening) -> Layer:
+    attended, fed = into_output.product(_dense(layer.attention_output)), _dense(layer.down)
     return replace(
         layer,
-        qkv=Dense(qkv.weight * values, qkv.bias * values),
-        attention_output=_rows_times(_dense(layer.attention_output), into_output),
-        attention_norm=_divided(layer.attention_norm, into_up),
-        up=_rows_times(_dense(layer.up), into_up),
+        qkv=into_output.values(into_qkv.product(_dense(layer.qkv))),
+        # The residual around each half lacks that half's shift, which its last bias can add as well.
+        attention_output=Dense(attended.weight, attended.bias + into_qkv.shift),
+        attention_norm=into_up.norm(layer.attention_norm),
+        up=into_up.product(_dense(layer.up)),
+        down=Dense(fed.weight, fed.bias + into_up.shift),
     )
-
-
-def _divisor(activations: Activations, product: Dense) -> Floats:
-    seen = np.maximum(activations.magnitude, _SMALLEST)
-    weighed = np.maximum(np.abs(product.weight).max(axis=1), _SMALLEST)
-    divisor = seen**_EVEN_SHARE / weighed ** (1 - _EVEN_SHARE)
-    return np.asarray(divisor / np.exp(np.log(divisor).mean()), np.float32)
-
-
-def _divided(norm: Norm, divisor: Floats) -> Norm:
-    return replace(norm, scale=norm.scale / divisor, bias=norm.bias / divisor, smoothing=divisor)
-
-
-def _rows_times(product: Dense, factor: Floats) -> Dense:
-    return Dense(product.weight * factor[:, np.newaxis], product.bias)
 
 
 def _dense(product: Product) -> Dense:

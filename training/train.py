@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,7 @@ from training.splits import near_duplicate_groups, validation_rows
 from training.targets import Targets
 from training.teachers import ask, load_teachers
 from training.texts import read_texts
+from training.torch_weights import save_weights
 from training.tracking import Run, tracked
 from training.validation import validation_figures
 from training.write_bundle import package_versions, write_bundle
@@ -215,6 +216,7 @@ class _Fit:
     base_model: BaseModelInfo
     validation_logits: Logits
     parity: dict[str, float]
+    weights: dict[str, Path] = field(default_factory=dict)
 
 
 def train(request: Request, say: Say) -> Bundle:
@@ -389,7 +391,14 @@ def _fit_encoder(request: Request, material: Material, run: Run, say: Say, *, re
         say=say,
     )
     return _Fit(
-        exported.graph, exported.precision, tokenizer, tokenizer_path, base.info, exported.logits, exported.parity
+        exported.graph,
+        exported.precision,
+        tokenizer,
+        tokenizer_path,
+        base.info,
+        exported.logits,
+        exported.parity,
+        save_weights(fit.model, request.work) if config.export.weights else {},
     )
 
 
@@ -474,4 +483,5 @@ def _finish(request: Request, fit: _Fit, material: Material, say: Say) -> Bundle
             packages=package_versions(),
             command=request.command,
         ),
+        weights=fit.weights,
     )

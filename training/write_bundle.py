@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -66,8 +66,10 @@ def write_bundle(
     calibration: Calibration,
     thresholds: Thresholds,
     training: TrainingInfo,
+    weights: Mapping[str, Path],
 ) -> Bundle:
-    """Write the bundle with its golden predictions and its model card, all or nothing."""
+    """Write the bundle with its golden predictions, its model card and the PyTorch weights if any, all or nothing."""
+    files = {GRAPH: graph, TOKENIZER: tokenizer_path, **weights}
     manifest = Manifest(
         name=config.export.name,
         version=config.export.version,
@@ -86,10 +88,10 @@ def write_bundle(
         golden=golden_predictions(taxonomy, tokenizer, graph, calibration),
         training=training,
         # The card names the digest, which depends on every file but the card.
-        files={GRAPH: file_info(graph), TOKENIZER: file_info(tokenizer_path)},
+        files={name: file_info(path) for name, path in files.items()},
     )
     card = render_card(manifest).encode()
-    return Bundle.write(folder, manifest, {GRAPH: graph, TOKENIZER: tokenizer_path, MODEL_CARD: card})
+    return Bundle.write(folder, manifest, {**files, MODEL_CARD: card})
 
 
 def package_versions() -> dict[str, str]:
