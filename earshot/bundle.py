@@ -202,7 +202,8 @@ class Manifest(_Frozen):
         version: The model's version.
         created_at: When it was written, ISO 8601, UTC.
         architecture: `encoder` for a fine-tuned transformer, `tfidf` for the linear baseline.
-        precision: Numbers in the graph: `fp32`, or `int8-rowwise`.
+        precision: Numbers in the graph, and its form: `packed-int8` and `packed-fp32` run many posts at once,
+            `int8-rowwise` and `fp32` are padded and run each by itself.
         taxonomy: Labels in the order of the graph's outputs.
         base_model: Where the weights started from.
         limits: What the model can read.
@@ -219,7 +220,7 @@ class Manifest(_Frozen):
     version: str = Field(min_length=1)
     created_at: str
     architecture: Literal["encoder", "tfidf"]
-    precision: Literal["fp32", "int8-rowwise"]
+    precision: Literal["fp32", "int8-rowwise", "packed-fp32", "packed-int8"]
     taxonomy: Taxonomy
     base_model: BaseModelInfo
     limits: Limits

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from earshot import parquet
 from earshot.bundle import DEFAULT, Bundle
+from earshot.command_line import backend_option
 from earshot.errors import DataError
 from earshot.journal import Journal
 from earshot.pipeline import Pipeline
@@ -61,6 +62,7 @@ _Source = Path | BinaryIO | tuple[str, ...]
     "-o", "--output", type=click.Path(path_type=Path), help="The file to write; its ending may name another format."
 )
 @click.option("--model", default=DEFAULT, show_default=True, help="A bundle folder; the default is the embedded one.")
+@backend_option
 @click.option(
     "--format",
     "input_kind",
@@ -77,6 +79,7 @@ def classify(
     inputs: tuple[str, ...],
     output: Path | None,
     model: str,
+    backend: str,
     input_kind: str | None,
     column: str | None,
     *,
@@ -104,7 +107,7 @@ def classify(
     _check(table, text_column, asked_for=column is not None, skip_bad_rows=skip_bad_rows, overwrite=overwrite)
     bundle = Bundle.load(model)
     if output is None:
-        with Pipeline(bundle) as predictor:
+        with Pipeline(bundle, backend=backend) as predictor:
             tally = Job(table, text_column, predictor).to_stream(sys.stdout.buffer, output_kind)
         if tally.errors and not isinstance(source, tuple):
             click.echo(f"earshot: {tally}", err=True)
@@ -114,11 +117,12 @@ def classify(
         "input format": kind,
         "text column": text_column,
         "model": bundle.identity.digest,
+        "backend": backend,
         "earshot version": metadata.version("earshot"),
     }
     journal = open_journal(output, depends_on, table, restart=restart)
     try:
-        with Pipeline(bundle) as predictor:
+        with Pipeline(bundle, backend=backend) as predictor:
             tally = Job(table, text_column, predictor).to_file(output, output_kind, journal)
     except KeyboardInterrupt:
         click.echo(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import click
 
+from earshot.backend import ONNX
 from earshot.errors import MissingExtraError
 
 _OURS = frozenset({"earshot", "service", "training", "eval"})
@@ -26,6 +27,14 @@ column_option = click.option(
     "--column", "columns", multiple=True, callback=_pairs, metavar="OURS=THEIRS", help="Such as text=body; repeatable."
 )
 """Names of columns in the user's file, as a dictionary from ours to theirs."""
+
+backend_option = click.option(
+    "--backend",
+    default=ONNX,
+    show_default=True,
+    help="What runs the network: 'onnx', or 'torch' where the bundle holds PyTorch weights.",
+)
+"""What runs the network, by name."""
 
 set_option = click.option(
     "--set",

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from earshot.backend import ONNX, Session, open_session
 from earshot.bundle import DEFAULT, Bundle
 from earshot.decision import decide
 from earshot.normalization import normalize
 from earshot.post import Post, Prediction, Rejection, Result
 from earshot.predictor import ModelIdentity
 from earshot.screening import Screening, screen
-from earshot.session import OnnxSession
 from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Encoding, Tokenizer
 
@@ -41,14 +41,15 @@ class Pipeline:
 
     Args:
         bundle: A verified bundle.
-        threads: Posts run at once; by default the processors that this process may use.
+        threads: Runs that go on at once; by default the processors that this process may use.
+        backend: What runs the network, see `earshot/backend.py`.
 
     Raises:
         BundleError: The bundle's parts don't fit together or don't give its golden predictions.
-        SessionError: onnxruntime cannot run its graph.
+        SessionError: The backend cannot run its network.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, backend: str = ONNX) -> None:
         manifest = bundle.manifest
         self.bundle = bundle
         self.taxonomy: Taxonomy = manifest.taxonomy
@@ -58,7 +59,7 @@ class Pipeline:
             max_tokens=manifest.limits.max_tokens,
             max_characters=manifest.limits.max_characters,
         )
-        self.session = OnnxSession(bundle.graph_path, threads=threads)
+        self.session: Session = open_session(bundle, backend, threads=threads)
         try:
             bundle.check_labels(*self.session.labels())
             bundle.check_golden(self.predict([Post(golden.text) for golden in manifest.golden]))
@@ -67,9 +68,9 @@ class Pipeline:
             raise
 
     @classmethod
-    def load(cls, folder: str | Path = DEFAULT, *, threads: int | None = None) -> Pipeline:
+    def load(cls, folder: str | Path = DEFAULT, *, threads: int | None = None, backend: str = ONNX) -> Pipeline:
         """Load and verify a bundle folder, or the embedded one by the name `default`."""
-        return cls(Bundle.load(folder), threads=threads)
+        return cls(Bundle.load(folder), threads=threads, backend=backend)
 
     def predict(self, posts: Sequence[Post]) -> list[Result]:
         """Judge posts.

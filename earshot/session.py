@@ -1,16 +1,20 @@
 """Token ids in, logits out, through onnxruntime. Knows nothing of text or labels.
 
-Each post is run by itself: the graph's dynamic int8 products use one scale for their whole input, so a
-post that shared a batch would get other scores in other company (onnxruntime issues 10111, 8625).
-Several posts run at once on as many threads, one thread each, which on a CPU is as fast as batching.
+A graph with the inputs `input_ids [tokens]` and `lengths [posts]` is packed: many posts share a run, without
+padding and without changing each other's scores (`training/packed_graph.py`). Any other takes `input_ids
+[posts, tokens]` and gets each post by itself, since padding and neighbours would change its scores. Several runs go
+on at once, one thread each, which on a CPU is faster than one run on several threads.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +23,14 @@ import onnxruntime
 
 from earshot.cpu import available_cpus
 from earshot.errors import SessionError
+from earshot.packing import MAX_BATCH_TOKENS, Rows, batches
 
 Float = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
+
+INPUT_IDS = "input_ids"
+LENGTHS = "lengths"
+"""Input of a packed graph: tokens of each post."""
 
 CATEGORY_LOGITS = "category_logits"
 SECONDARY_LOGITS = "secondary_logits"
@@ -51,19 +61,29 @@ class OnnxSession:
 
     Args:
         graph: The `model.onnx` file.
-        threads: Posts run at once; by default the processors that this process may use.
+        threads: Runs that go on at once; by default the processors that this process may use.
         provider: The execution provider that must be in use.
+        max_batch_tokens: Tokens in one run of a packed graph, which bounds the memory that runs take.
 
     Raises:
         SessionError: onnxruntime cannot load the graph or does not give the provider.
     """
 
-    def __init__(self, graph: Path, *, threads: int | None = None, provider: str = "CPUExecutionProvider") -> None:
+    def __init__(
+        self,
+        graph: Path,
+        *,
+        threads: int | None = None,
+        provider: str = "CPUExecutionProvider",
+        max_batch_tokens: int = MAX_BATCH_TOKENS,
+    ) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # its errors reach us as exceptions; standard error gets our one line
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Without VNNI, neighbouring uint8-int8 products are added in 16 bits and saturate; this takes exact ones there.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             self._session = onnxruntime.InferenceSession(str(graph), options, providers=[provider])
         except Exception as error:  # onnxruntime's own exceptions share no public base
@@ -74,11 +94,15 @@ class OnnxSession:
         self.threads = threads or available_cpus()
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="earshot-session")
         inputs = {node.name for node in self._session.get_inputs()}
+        self._lock = threading.Lock()
+        self._callers = 0
+        self.packed = LENGTHS in inputs
+        self.max_batch_tokens = max_batch_tokens
         self._wants_mask = "attention_mask" in inputs
         self._outputs = [node.name for node in self._session.get_outputs()]
         missing = {CATEGORY_LOGITS, SECONDARY_LOGITS} - set(self._outputs)
-        if missing or "input_ids" not in inputs:
-            raise SessionError(f"{graph} is not an Earshot graph: it lacks {sorted(missing) or ['input_ids']}")
+        if missing or INPUT_IDS not in inputs:
+            raise SessionError(f"{graph} is not an Earshot graph: it lacks {sorted(missing) or [INPUT_IDS]}")
         self._graph = graph
 
     @property
@@ -112,8 +136,8 @@ class OnnxSession:
             raise SessionError(f"{self._graph}: its metadata '{key}' is not a list of names")
         return tuple(names)
 
-    def run(self, ids: Sequence[npt.NDArray[np.int64]]) -> Logits:
-        """Run posts, each by itself.
+    def run(self, ids: Sequence[Ids]) -> Logits:
+        """Run posts; none changes the scores of another.
 
         Args:
             ids: Token ids of each post, `[tokens]`; at least one post.
@@ -124,9 +148,13 @@ class OnnxSession:
         Raises:
             SessionError: onnxruntime cannot run the graph on them, such as when an id is not in its vocabulary.
         """
-        rows = list(self._pool.map(self._run_one, ids)) if len(ids) > 1 else [self._run_one(ids[0])]
+        with self._counted() as idle:
+            runs = batches([len(post) for post in ids], idle, self.max_batch_tokens) if self.packed else _each(ids)
+            work = partial(self._run_together if self.packed else self._run_alone, ids)
+            parts = list(self._pool.map(work, runs)) if len(runs) > 1 else [work(runs[0])]
+        back = np.argsort(np.concatenate(runs))
         by_name = {
-            name: np.concatenate(parts) for name, parts in zip(self._outputs, zip(*rows, strict=True), strict=True)
+            name: np.concatenate(part)[back] for name, part in zip(self._outputs, zip(*parts, strict=True), strict=True)
         }
         return Logits(
             category=by_name[CATEGORY_LOGITS],
@@ -134,10 +162,30 @@ class OnnxSession:
             urgency=by_name.get(URGENCY_LOGITS),
         )
 
-    def _run_one(self, ids: npt.NDArray[np.int64]) -> list[Float]:
-        feed = {"input_ids": ids[np.newaxis]}
+    @contextmanager
+    def _counted(self) -> Iterator[int]:
+        """How many threads no other caller keeps busy, at least 1: to split work between busy ones gains nothing."""
+        with self._lock:
+            self._callers += 1
+            idle = max(1, self.threads + 1 - self._callers)
+        try:
+            yield idle
+        finally:
+            with self._lock:
+                self._callers -= 1
+
+    def _run_together(self, ids: Sequence[Ids], rows: Rows) -> list[Float]:
+        posts = [ids[row] for row in rows]
+        lengths = np.array([len(post) for post in posts], np.int32)
+        return self._call({INPUT_IDS: np.concatenate(posts).astype(np.int32), LENGTHS: lengths})
+
+    def _run_alone(self, ids: Sequence[Ids], rows: Rows) -> list[Float]:
+        feed = {INPUT_IDS: ids[rows[0]][np.newaxis]}
         if self._wants_mask:
-            feed["attention_mask"] = np.ones_like(feed["input_ids"])
+            feed["attention_mask"] = np.ones_like(feed[INPUT_IDS])
+        return self._call(feed)
+
+    def _call(self, feed: Mapping[str, npt.NDArray[np.generic]]) -> list[Float]:
         try:
             outputs: list[Float] = self._session.run(None, feed)
         except Exception as error:  # onnxruntime's own exceptions share no public base
@@ -147,3 +195,8 @@ class OnnxSession:
     def close(self) -> None:
         """Stop the threads; a session that was closed is not used again."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _each(ids: Sequence[Ids]) -> list[Rows]:
+    """Every post in a run of its own."""
+    return list(np.arange(len(ids)).reshape(-1, 1))

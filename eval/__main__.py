@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from earshot.backend import ONNX
 from earshot.bundle import MODEL_CARD, Bundle
-from earshot.command_line import column_option, needs_extra
+from earshot.command_line import backend_option, column_option, needs_extra
+from earshot.parity import ParityError
 from eval.errors import ResultsError
 from eval.suite import DATA_VARIABLE, data_roots, shipped_suites
 
@@ -30,6 +32,7 @@ def evaluate() -> None:
 
 @evaluate.command()
 @click.option("--model", default="default", show_default=True, help="A bundle folder, or a running service's URL.")
+@backend_option
 @click.option("--suite", required=True, help="A shipped suite's name, a suite file (.toml), or a labelled data file.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The folder to write.")
 @column_option
@@ -39,6 +42,7 @@ def evaluate() -> None:
 @_data_root
 def run(
     model: str,
+    backend: str,
     suite: str,
     output: Path,
     columns: dict[str, str],
@@ -61,6 +65,7 @@ def run(
     typed = ["earshot", "eval", "run", "--model", without_credentials(model), "--suite", suite, "--output", str(output)]
     typed += [word for ours, theirs in columns.items() for word in ("--column", f"{ours}={theirs}")]
     typed += ["--seed", str(seed), "--resamples", str(resamples)]
+    typed += ["--backend", backend] if backend != ONNX else []
     typed += ["--skip-bad-rows"] if skip_bad_rows else []
     typed += ["--data-root", str(data_root)] if data_root else []
     request = Request(
@@ -72,9 +77,32 @@ def run(
         skip_bad_rows=skip_bad_rows,
         resampling=Resampling(resamples=resamples, seed=seed),
         command=shlex.join(typed),
+        backend=backend,
     )
     click.echo(summary(judge(request)))
     click.echo(f"\nwrote {output}/: results.json, report.html, predictions.jsonl")
+
+
+@evaluate.command()
+@click.option("--model", default="default", show_default=True, help="A bundle folder; it needs PyTorch weights.")
+@click.option("--posts", required=True, type=click.Path(path_type=Path), help="Real posts: a file with `text`.")
+@click.option("--limit", default=2000, show_default=True, type=click.IntRange(min=1), help="Compare the first so many.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the random batches.")
+@click.pass_context
+def parity(context: click.Context, model: str, posts: Path, limit: int, seed: int) -> None:
+    """Hold a bundle's graph to its PyTorch weights, and a post's scores in company to those alone.
+
+    Exits 1 when the graph flips too many posts, moves scores too far, or lets neighbours change them.
+    """
+    with needs_extra("earshot eval parity", "eval"):
+        from eval.parity import compare
+    found = compare(model, posts, limit=limit, seed=seed)
+    click.echo(str(found))
+    try:
+        found.check()
+    except ParityError as error:
+        click.echo(f"earshot: {error}", err=True)
+        context.exit(1)
 
 
 @evaluate.command("list")

@@ -20,6 +20,7 @@ import httpx2
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from tqdm import tqdm
 
+from earshot.backend import ONNX
 from earshot.errors import EarshotError
 from earshot.pipeline import Pipeline
 from earshot.post import Post, Prediction, Rejection, Result
@@ -43,11 +44,12 @@ _PREDICTION = TypeAdapter(Prediction)
 
 
 @contextmanager
-def open_predictor(model: str) -> Iterator[Predictor]:
+def open_predictor(model: str, backend: str = ONNX) -> Iterator[Predictor]:
     """Open what `--model` names, and close it afterwards.
 
     Args:
         model: A service's URL, a bundle folder, or `default` for the embedded bundle.
+        backend: What runs a bundle's network; a service has its own.
 
     Raises:
         EarshotError: It cannot be loaded, or does not answer.
@@ -56,7 +58,7 @@ def open_predictor(model: str) -> Iterator[Predictor]:
         with _client(model) as client:
             yield HttpPredictor(client)
         return
-    pipeline = Pipeline.load(model)
+    pipeline = Pipeline.load(model, backend=backend)
     try:
         yield pipeline
     finally:

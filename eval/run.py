@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from earshot.backend import ONNX
 from earshot.post import Post
 from earshot.predictor import Predictor
 from earshot.records import LabelledData, read_labelled
@@ -45,6 +46,7 @@ class Request:
         skip_bad_rows: Leave unusable rows out instead of refusing the file.
         resampling: How intervals are made.
         command: What was typed.
+        backend: What runs a bundle's network.
     """
 
     model: str
@@ -55,6 +57,7 @@ class Request:
     skip_bad_rows: bool
     resampling: Resampling
     command: str
+    backend: str = ONNX
 
 
 def run(request: Request) -> EvaluationResults:
@@ -65,7 +68,7 @@ def run(request: Request) -> EvaluationResults:
     """
     check_output(request.output)
     suite, path = open_suite(request.suite, request.data_roots)
-    with open_predictor(request.model) as predictor:
+    with open_predictor(request.model, request.backend) as predictor:
         data = read_labelled(
             path,
             predictor.taxonomy,

@@ -38,18 +38,19 @@ class _Server(uvicorn.Server):
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [default: 8000]")
 @click.option("--model", help="Bundle folder, or 'default' for the embedded model.  [default: default]")
-def serve(host: str | None, port: int | None, model: str | None) -> None:
+@click.option("--backend", help="What runs the network: 'onnx' or 'torch'.  [default: onnx]")
+def serve(host: str | None, port: int | None, model: str | None, backend: str | None) -> None:
     """Serve a model over HTTP.
 
     Further settings are environment variables: see docs/configuration.md.
     """
-    settings = Settings.read(host=host, port=port, model=model)
+    settings = Settings.read(host=host, port=port, model=model, backend=backend)
     bundle = Bundle.load(settings.model)
     listener = _listen(settings.host, settings.port)
     url = _url(settings.host, listener)
     click.echo(f"Serving {bundle.manifest.name} {bundle.manifest.version} on {url} (try it at {url}/docs)")
 
-    lifecycle = Lifecycle(settings, partial(Pipeline, bundle, threads=settings.threads))
+    lifecycle = Lifecycle(settings, partial(Pipeline, bundle, threads=settings.threads, backend=settings.backend))
     config = uvicorn.Config(
         create_app(settings, lifecycle),
         lifespan="on",

@@ -1,4 +1,4 @@
-"""Judges posts off the event loop, with a bound on how many may be pending. Knows nothing of HTTP."""
+"""Judges posts off the event loop, in batches, with a bound on how many may be pending. Knows nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from earshot import Pipeline, Post, Result
+from earshot.pipeline import Prepared
+from service.batcher import Batcher
 from service.errors import OverloadedError
+
+_AT_ONCE_CHARACTERS = 16_000
+"""Fewer are tokenized on the event loop, in a millisecond or two: a thread for it would take longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,20 @@ class Classifier:
 
     Args:
         pipeline: Who judges; it is called from several threads at once.
-        threads: How many requests are judged at once; the others wait in the order in which they came.
+        threads: How many batches are judged at once; other posts wait in the order in which they came.
+        max_batch_tokens: Tokens in one batch, which may hold posts of several requests.
         max_pending_posts: The most posts that may wait or be judged. Beyond that a request is refused at once:
             a caller who is told to come back is better off than one in a queue that only grows.
     """
 
-    def __init__(self, pipeline: Pipeline, *, threads: int, max_pending_posts: int) -> None:
+    def __init__(self, pipeline: Pipeline, *, threads: int, max_batch_tokens: int, max_pending_posts: int) -> None:
         self._pipeline = pipeline
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="earshot-classifier")
+        self._batcher: Batcher[Prepared, Result] = Batcher(
+            pipeline.judge,
+            size_of=lambda prepared: len(prepared.encoding.ids),
+            max_batch_size=max_batch_tokens,
+            workers=threads,
+        )
         self._max_pending_posts = max_pending_posts
         self._pending_posts = 0
         self._lock = threading.Lock()
@@ -62,30 +72,31 @@ class Classifier:
             return Judgement([], queue_ms=0, tokenize_ms=0, inference_ms=0)
         self._admit(len(posts))
         try:
-            future = self._pool.submit(self._judge, posts, time.perf_counter())
+            started = time.perf_counter()
+            prepared = await self._prepare(posts)
+            tokenized = time.perf_counter()
+            future = self._batcher.submit(prepared)
         except BaseException:
             self._release(len(posts))
             raise
-        # Released when the thread is done with them, which is later than now for a caller who was cancelled.
+        # Released when a thread is done with them, which is later than now for a caller who was cancelled.
         future.add_done_callback(lambda _: self._release(len(posts)))
-        return await asyncio.wrap_future(future)
+        served = await asyncio.wrap_future(future)
+        return Judgement(
+            served.outcomes,
+            queue_ms=1000 * served.waited_s,
+            tokenize_ms=1000 * (tokenized - started),
+            inference_ms=1000 * served.ran_s,
+        )
 
     async def close(self) -> None:
         """Let what is pending finish, then free the threads; a closed classifier is not used again."""
-        await asyncio.to_thread(self._pool.shutdown)
+        await asyncio.to_thread(self._batcher.close)
 
-    def _judge(self, posts: Sequence[Post], arrived: float) -> Judgement:
-        started = time.perf_counter()
-        prepared = self._pipeline.prepare(posts)
-        tokenized = time.perf_counter()
-        results = self._pipeline.judge(prepared)
-        finished = time.perf_counter()
-        return Judgement(
-            results,
-            queue_ms=1000 * (started - arrived),
-            tokenize_ms=1000 * (tokenized - started),
-            inference_ms=1000 * (finished - tokenized),
-        )
+    async def _prepare(self, posts: Sequence[Post]) -> list[Prepared]:
+        if sum(len(post.text) for post in posts) <= _AT_ONCE_CHARACTERS:
+            return self._pipeline.prepare(posts)
+        return await asyncio.to_thread(self._pipeline.prepare, posts)
 
     def _admit(self, count: int) -> None:
         with self._lock:

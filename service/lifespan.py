@@ -56,7 +56,7 @@ class Lifecycle:
 
     def __init__(self, settings: Settings, load: Callable[[], Pipeline] | None = None) -> None:
         self._settings = settings
-        self._load = load or partial(Pipeline.load, settings.model, threads=settings.threads)
+        self._load = load or partial(Pipeline.load, settings.model, threads=settings.threads, backend=settings.backend)
         self._model: ServedModel | None = None
         self._draining = False
         self.failure: Exception | None = None
@@ -103,7 +103,10 @@ class Lifecycle:
             self.failure = error
             return
         classifier = Classifier(
-            pipeline, threads=pipeline.session.threads, max_pending_posts=self._settings.max_pending_posts
+            pipeline,
+            threads=pipeline.session.threads,
+            max_batch_tokens=self._settings.max_batch_tokens,
+            max_pending_posts=self._settings.max_pending_posts,
         )
         self._model = ServedModel(pipeline, classifier)
         _logger.info("%s %s ready after %.1f s", *_names(pipeline), time.perf_counter() - started)

@@ -10,6 +10,8 @@ from typing import Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from earshot.backend import ONNX
+from earshot.packing import MAX_BATCH_TOKENS
 from service.errors import SettingsError
 
 ENV_PREFIX = "EARSHOT_"
@@ -25,6 +27,9 @@ class Settings(BaseSettings):
     model: str = Field(default="default", min_length=1)
     """The bundle to serve: a folder, or `default` for the embedded one. Option `--model`."""
 
+    backend: str = Field(default=ONNX, min_length=1)
+    """What runs the network: `onnx`, or `torch` for a bundle that holds PyTorch weights. Option `--backend`."""
+
     host: str = Field(default="127.0.0.1", min_length=1)
     """The address to listen on; `0.0.0.0` for all of IPv4. Option `--host`."""
 
@@ -32,7 +37,10 @@ class Settings(BaseSettings):
     """The port to listen on; 0 takes a free one. Option `--port`."""
 
     threads: int | None = Field(default=None, ge=1)
-    """Posts that are judged at once, one thread each; by default the processors that the process may use."""
+    """Batches that are judged at once, one thread each; by default the processors that the process may use."""
+
+    max_batch_tokens: int = Field(default=MAX_BATCH_TOKENS, ge=1)
+    """Tokens in one batch, of whatever posts wait; only a single longer post exceeds it. Bounds the memory in use."""
 
     max_posts_per_request: int = Field(default=256, ge=1)
     """Posts in one request; more are refused with 422."""

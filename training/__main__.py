@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from earshot.command_line import column_option, needs_extra, set_option
+from earshot.parity import ParityError
 from earshot.taxonomy import Taxonomy
 from training.config import TrainingConfig, typed
 
@@ -76,6 +77,7 @@ def _say(line: str) -> None:
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The bundle folder to write.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same bundle.")
 @click.option("--restart", is_flag=True, help="Throw an interrupted training away and start over.")
+@click.option("--keep-weights", is_flag=True, help="Also put the PyTorch weights into the bundle, for --backend torch.")
 @click.option("--keep-checkpoints", is_flag=True, help="Leave checkpoints and graphs in OUTPUT.training.")
 def train(
     data: tuple[Path, ...],
@@ -92,13 +94,13 @@ def train(
     skip_bad_rows: bool,
     resume: bool,
     restart: bool,
+    keep_weights: bool,
     keep_checkpoints: bool,
 ) -> None:
     """Fine-tune, calibrate, choose thresholds, export to ONNX, check parity, write a bundle, log to MLflow."""
-    config = _configuration(config_file, base_model, settings)
+    config = _configuration(config_file, base_model, settings | ({"export.weights": "true"} if keep_weights else {}))
     labels = _labels(taxonomy)
     with needs_extra("earshot train", "training"):
-        from training.export_onnx import ParityError
         from training.processes import Processes
         from training.train import Request, assist
         from training.train import train as run

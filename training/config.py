@@ -182,13 +182,15 @@ class ExportConfig(_Section):
         name: The model's name.
         version: The model's version.
         precision: Numbers in the graph; the baseline is always fp32.
-        weight_bits: 7 answers alike on every processor, 8 is a little closer to fp32 (see `training/quantize.py`).
+        weight_bits: Of a padded graph in int8 (`training/quantize.py`), which an encoder outside the BERT family gets.
+        weights: Also keep the network as PyTorch weights, for `--backend torch`; four times the graph's size.
     """
 
     name: str = "earshot"
     version: str = "0.1.0"
-    precision: Literal["int8-rowwise", "fp32"] = "int8-rowwise"
+    precision: Literal["int8", "fp32"] = "int8"
     weight_bits: WeightBits = 7
+    weights: bool = False
 
 
 class TrainingConfig(_Section):

@@ -1,7 +1,4 @@
-"""From the trained network to the ONNX graph that is served, with the proof that both compute the same.
-
-Knows nothing of training or calibration.
-"""
+"""From any trained network to a padded fp32 graph, traced by torch. Knows nothing of training or calibration."""
 
 from __future__ import annotations
 
@@ -11,12 +8,9 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 
-from earshot.calibration import ordinal, softmax
-from earshot.errors import EarshotError
 from earshot.session import (
     CATEGORIES_KEY,
     CATEGORY_LOGITS,
@@ -29,13 +23,6 @@ from earshot.session import (
 from earshot.taxonomy import Taxonomy
 from training.collator import Ids
 from training.model import PostClassifier
-
-EXPORT_TOLERANCE = 1e-4
-"""Largest difference in any probability between the network in PyTorch and its fp32 graph."""
-
-
-class ParityError(EarshotError):
-    """The exported graph does not compute what the trained network computes; no bundle is written."""
 
 
 def output_names(taxonomy: Taxonomy) -> list[str]:
@@ -77,18 +64,17 @@ def export_fp32(model: PostClassifier, path: Path, taxonomy: Taxonomy, vocabular
     write_labels(path, taxonomy)
 
 
+def label_metadata(taxonomy: Taxonomy) -> dict[str, str]:
+    """What a graph says of the order of its outputs, where no edit of a manifest reaches it."""
+    return {CATEGORIES_KEY: json.dumps(taxonomy.category_names), URGENCIES_KEY: json.dumps(taxonomy.urgency_names)}
+
+
 def write_labels(path: Path, taxonomy: Taxonomy) -> None:
-    """Put the label order into the graph's metadata, where no edit of a manifest reaches it."""
+    """Put the label order into the graph's metadata."""
     graph = onnx.load(path)
     # The exporter leaves shapes of before its own rewriting, which onnx's shape inference then trips over.
     del graph.graph.value_info[:]
-    onnx.helper.set_model_props(
-        graph,
-        {
-            CATEGORIES_KEY: json.dumps(taxonomy.category_names),
-            URGENCIES_KEY: json.dumps(taxonomy.urgency_names),
-        },
-    )
+    onnx.helper.set_model_props(graph, label_metadata(taxonomy))
     graph.producer_name = "earshot"
     onnx.save(graph, path)
 
@@ -100,44 +86,3 @@ def run_graph(graph: Path, ids: Sequence[Ids]) -> Logits:
         return session.run(ids)
     finally:
         session.close()
-
-
-def probability_difference(one: Logits, other: Logits) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The largest difference of each post's category and urgency probabilities, `[posts]`."""
-    difference = np.abs(softmax(one.category) - softmax(other.category)).max(axis=1)
-    if one.urgency is not None and other.urgency is not None:
-        difference = np.maximum(difference, np.abs(ordinal(one.urgency) - ordinal(other.urgency)).max(axis=1))
-    return np.asarray(difference)
-
-
-def check_export(network: Logits, exported: Logits) -> float:
-    """Compare the network with its fp32 graph.
-
-    Args:
-        network: From PyTorch, in float32.
-        exported: From the fp32 graph, of the same posts.
-
-    Returns:
-        The largest difference in any probability.
-
-    Raises:
-        ParityError: It exceeds `EXPORT_TOLERANCE`.
-    """
-    difference = float(probability_difference(network, exported).max())
-    if not difference <= EXPORT_TOLERANCE:
-        raise ParityError(
-            f"the exported graph differs from the network by {difference:.2e} in probability, allowed are "
-            f"{EXPORT_TOLERANCE:.0e}: no bundle was written; try another torch or onnxscript version"
-        )
-    return difference
-
-
-def quantization_figures(exported: Logits, quantized: Logits) -> dict[str, float]:
-    """How much quantization changes: share of flipped categories, 99th percentile and maximum of the score change."""
-    difference = probability_difference(exported, quantized)
-    flips = exported.category.argmax(axis=1) != quantized.category.argmax(axis=1)
-    return {
-        "int8_category_flips": float(flips.mean()),
-        "int8_score_change_p99": float(np.quantile(difference, 0.99)),
-        "int8_score_change_max": float(difference.max()),
-    }

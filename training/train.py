@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +28,8 @@ from training.class_weights import ClassWeights
 from training.collator import Ids
 from training.config import ConfigError, TrainingConfig
 from training.dataset import Dataset, load_dataset
-from training.export_onnx import (
-    check_export,
-    export_fp32,
-    quantization_figures,
-    run_graph,
-    write_labels,
-)
+from training.export import Precision, export
+from training.export_onnx import run_graph, write_labels
 from training.features import Float, pooled_vectors
 from training.fit_calibration import fit_calibration
 from training.fit_encoder import EncoderFit, Lesson, TrainingInterrupted
@@ -42,13 +37,13 @@ from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
 from training.held_out import apart_from
 from training.model import PostClassifier
 from training.plots import RiskCoverage, plot_confusion, plot_risk_coverage
-from training.quantize import quantize_rowwise
 from training.scope_shift import select_scope_shift
 from training.select_thresholds import select_thresholds
 from training.splits import near_duplicate_groups, validation_rows
 from training.targets import Targets
 from training.teachers import ask, load_teachers
 from training.texts import read_texts
+from training.torch_weights import save_weights
 from training.tracking import Run, tracked
 from training.validation import validation_figures
 from training.write_bundle import package_versions, write_bundle
@@ -56,6 +51,8 @@ from training.write_bundle import package_versions, write_bundle
 Say = Callable[[str], None]
 
 _RUN = "run.json"
+_TYPICAL_POSTS = 400
+"""Enough to know the range and correlation of every channel; more only take longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +215,13 @@ class _Fit:
     """What either architecture gives: a graph that can be served, and where it came from."""
 
     graph: Path
+    precision: Precision
     tokenizer: Tokenizer
     tokenizer_path: Path
     base_model: BaseModelInfo
     validation_logits: Logits
     parity: dict[str, float]
+    weights: dict[str, Path] = field(default_factory=dict)
 
 
 def train(request: Request, say: Say) -> Bundle:
@@ -383,18 +382,34 @@ def _fit_encoder(request: Request, material: Material, run: Run, say: Say, *, re
     _move_scope(fit, ids, validation, request, say)
     tokenizer_path = request.work / "tokenizer.json"
     tokenizer_path.write_text(base.tokenizer, encoding="utf-8")
-    fp32 = request.work / "fp32.onnx"
     say("exporting to ONNX and comparing with the network")
-    export_fp32(fit.model, fp32, taxonomy, tokenizer.vocabulary_size)
-    exported = run_graph(fp32, ids)
-    parity = {"export_probability_change_max": check_export(fit.predict(ids, exact=True), exported)}
-    if config.export.precision == "fp32":
-        return _Fit(fp32, tokenizer, tokenizer_path, base.info, exported, parity)
-    int8 = request.work / "int8.onnx"
-    quantize_rowwise(fp32, int8, weight_bits=config.export.weight_bits)
-    quantized = run_graph(int8, ids)
-    parity |= quantization_figures(exported, quantized)
-    return _Fit(int8, tokenizer, tokenizer_path, base.info, quantized, parity)
+    exported = export(
+        fit.model,
+        taxonomy,
+        config.export,
+        request.work,
+        typical=_typical_posts(material.training, tokenizer, config.seed),
+        checked=ids,
+        network=fit.predict(ids, exact=True),
+        vocabulary=tokenizer.vocabulary_size,
+        say=say,
+    )
+    return _Fit(
+        exported.graph,
+        exported.precision,
+        tokenizer,
+        tokenizer_path,
+        base.info,
+        exported.logits,
+        exported.parity,
+        save_weights(fit.model, request.work) if config.export.weights else {},
+    )
+
+
+def _typical_posts(training: Dataset, tokenizer: Tokenizer, seed: int) -> list[Ids]:
+    """Token ids of some training posts, that int8 is fitted to."""
+    rows = np.random.default_rng(seed).permutation(len(training))[:_TYPICAL_POSTS]
+    return [encoding.ids for encoding in tokenizer.encode([training.texts[row] for row in rows])]
 
 
 def _vectors_of_whole_base(request: Request, tokenizer: Tokenizer, texts: list[str]) -> Float:
@@ -429,7 +444,7 @@ def _fit_tfidf(request: Request, training: Dataset, validation: Dataset) -> _Fit
     write_labels(graph, request.taxonomy)
     logits = run_graph(graph, [encoding.ids for encoding in tokenizer.encode(validation.texts)])
     info = BaseModelInfo(id="TF-IDF and logistic regression, from nothing", licence="Apache-2.0")
-    return _Fit(graph, tokenizer, tokenizer_path, info, logits, {})
+    return _Fit(graph, "fp32", tokenizer, tokenizer_path, info, logits, {})
 
 
 def _finish(request: Request, fit: _Fit, material: Material, say: Say) -> Bundle:
@@ -457,6 +472,7 @@ def _finish(request: Request, fit: _Fit, material: Material, say: Say) -> Bundle
         taxonomy=request.taxonomy,
         base_model=fit.base_model,
         graph=fit.graph,
+        precision=fit.precision,
         tokenizer=fit.tokenizer,
         tokenizer_path=fit.tokenizer_path,
         calibration=calibration,
@@ -471,4 +487,5 @@ def _finish(request: Request, fit: _Fit, material: Material, say: Say) -> Bundle
             packages=package_versions(),
             command=request.command,
         ),
+        weights=fit.weights,
     )

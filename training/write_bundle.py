@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from earshot.normalization import normalize
 from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
 from training.config import TrainingConfig
+from training.export import Precision
 from training.export_onnx import run_graph
 
 _PACKAGES = ("earshot", "torch", "transformers", "onnx", "onnxruntime", "onnxscript", "scikit-learn", "tokenizers")
@@ -59,20 +60,22 @@ def write_bundle(
     taxonomy: Taxonomy,
     base_model: BaseModelInfo,
     graph: Path,
+    precision: Precision,
     tokenizer: Tokenizer,
     tokenizer_path: Path,
     calibration: Calibration,
     thresholds: Thresholds,
     training: TrainingInfo,
+    weights: Mapping[str, Path],
 ) -> Bundle:
-    """Write the bundle with its golden predictions and its model card, all or nothing."""
-    encoder = config.model.architecture == "encoder"
+    """Write the bundle with its golden predictions, its model card and the PyTorch weights if any, all or nothing."""
+    files = {GRAPH: graph, TOKENIZER: tokenizer_path, **weights}
     manifest = Manifest(
         name=config.export.name,
         version=config.export.version,
         created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         architecture=config.model.architecture,
-        precision=config.export.precision if encoder else "fp32",
+        precision=precision,
         taxonomy=taxonomy,
         base_model=base_model,
         limits=Limits(
@@ -85,10 +88,10 @@ def write_bundle(
         golden=golden_predictions(taxonomy, tokenizer, graph, calibration),
         training=training,
         # The card names the digest, which depends on every file but the card.
-        files={GRAPH: file_info(graph), TOKENIZER: file_info(tokenizer_path)},
+        files={name: file_info(path) for name, path in files.items()},
     )
     card = render_card(manifest).encode()
-    return Bundle.write(folder, manifest, {GRAPH: graph, TOKENIZER: tokenizer_path, MODEL_CARD: card})
+    return Bundle.write(folder, manifest, {**files, MODEL_CARD: card})
 
 
 def package_versions() -> dict[str, str]:

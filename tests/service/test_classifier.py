@@ -21,7 +21,7 @@ def run(pipeline: HeldPipeline | MishapPipeline, story: Callable[[Classifier], C
     """Tell a story of a classifier with room for four posts, two requests at once."""
 
     async def tell() -> None:
-        classifier = Classifier(pipeline, threads=2, max_pending_posts=4)
+        classifier = Classifier(pipeline, threads=2, max_batch_tokens=100, max_pending_posts=4)
         try:
             await story(classifier)
         finally:

@@ -1,0 +1,109 @@
+"""From a network in fp32 to one in int8 whose scores hardly change, and don't depend on a post's neighbours.
+
+What enters `qkv`, `up` and `attention_output` has a known range (it comes out of a LayerNorm, or is a mixture of
+values), so it is rounded with one fixed step, after smoothing (`training/smooth.py`). What enters `down` has not: each
+token row gets its own step (ZeroQuant, Yao et al. 2022, arXiv 2206.01861), and the few channels that grow far beyond
+the others stay in fp32. Weights are rounded by GPTQ (`training/round_weights.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from earshot.session import Ids
+from training.activations import Activations, observe
+from training.network import (
+    Dense,
+    EncoderWeights,
+    FixedStep,
+    Floats,
+    Int8Dense,
+    Int8Table,
+    Layer,
+    OutlierChannels,
+    Product,
+    RowStep,
+)
+from training.round_weights import LARGEST_WEIGHT, round_weights
+from training.smooth import smooth
+
+_LARGEST_UINT8 = 255
+_SMALLEST_SCALE = 1e-10
+_LOWEST_GELU = 0.17
+_AFTER_GELU = RowStep(zero_point=32, smallest_step=_LOWEST_GELU / 32, signed=False)
+"""GELU is never below -0.17: a small zero point leaves most of the 256 steps to what is positive."""
+_AFTER_RELU = RowStep(zero_point=0, smallest_step=_SMALLEST_SCALE, signed=False)
+OUTLIER_CHANNELS = 16
+"""Channels behind the activation that stay in fp32, per layer: 1 % of the work."""
+
+
+def to_int8(weights: EncoderWeights, ids: Sequence[Ids]) -> EncoderWeights:
+    """Round a network.
+
+    Args:
+        weights: The network in fp32.
+        ids: Token ids of some hundred posts of the kind that will be served.
+    """
+    weights, activations = smooth(weights, observe(weights, ids))
+    layers = tuple(
+        _layer(layer, f"layer.{index}", activations, weights.activation) for index, layer in enumerate(weights.layers)
+    )
+    return replace(weights, words=_table(weights.words), layers=layers)
+
+
+def _layer(layer: Layer, name: str, activations: Mapping[str, Activations], activation: str) -> Layer:
+    layer, behind = _without_outliers(layer, activations[f"{name}.down"])
+
+    def fixed(product: Product, entering: Activations) -> Product:
+        return _round(product, entering, _fixed_step(entering))
+
+    return replace(
+        layer,
+        qkv=fixed(layer.qkv, activations[f"{name}.qkv"]),
+        attention_output=fixed(layer.attention_output, activations[f"{name}.attention_output"]),
+        up=fixed(layer.up, activations[f"{name}.up"]),
+        down=_round(layer.down, behind, _AFTER_GELU if activation == "gelu" else _AFTER_RELU),
+    )
+
+
+def _without_outliers(layer: Layer, behind: Activations) -> tuple[Layer, Activations]:
+    """Take the largest channels between `up` and `down` out of both."""
+    up, down = _dense(layer.up), _dense(layer.down)
+    count = min(OUTLIER_CHANNELS, len(behind.magnitude) // 4)
+    order = np.argsort(-behind.magnitude, kind="stable")
+    few, most = np.sort(order[:count]), np.sort(order[count:])
+    outliers = OutlierChannels(
+        Dense(up.weight[:, few], up.bias[few]), Dense(down.weight[few], np.zeros_like(down.bias))
+    )
+    rest = replace(
+        layer, up=Dense(up.weight[:, most], up.bias[most]), down=Dense(down.weight[most], down.bias), outliers=outliers
+    )
+    return rest, behind.take(most)
+
+
+def _fixed_step(entering: Activations) -> FixedStep:
+    low, high = min(float(entering.lowest.min()), 0.0), max(float(entering.highest.max()), 0.0)
+    step = max((high - low) / _LARGEST_UINT8, _SMALLEST_SCALE)
+    return FixedStep(step=step, zero_point=round(-low / step))
+
+
+def _round(product: Product, entering: Activations, inputs: FixedStep | RowStep) -> Int8Dense:
+    dense = _dense(product)
+    weight, scale = round_weights(dense.weight, entering.moment)
+    return Int8Dense(weight, scale, dense.bias, inputs)
+
+
+def _table(words: Floats | Int8Table) -> Int8Table:
+    if isinstance(words, Int8Table):
+        return words
+    scale = np.maximum(np.abs(words).max(axis=1, keepdims=True), _SMALLEST_SCALE) / LARGEST_WEIGHT
+    return Int8Table(np.round(words / scale).astype(np.int8), scale.astype(np.float32))
+
+
+def _dense(product: Product) -> Dense:
+    if not isinstance(product, Dense):
+        raise TypeError("this network is in int8 already")
+    return product
