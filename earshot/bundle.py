@@ -240,6 +240,9 @@ class Manifest(_Frozen):
         """
         content = self.model_dump(mode="json", exclude={"evaluation"})
         content["files"].pop(MODEL_CARD, None)
+        # Came later: where there is none, a bundle of before keeps its digest.
+        if not self.training.teachers:
+            del content["training"]["teachers"]
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 

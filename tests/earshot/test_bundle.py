@@ -17,6 +17,7 @@ from earshot.bundle import (
     TOKENIZER,
     EvaluationSummary,
     Figure,
+    Manifest,
     TrainingData,
     embedded_bundle,
 )
@@ -282,3 +283,9 @@ def test_a_figure_that_json_cannot_hold_is_refused_when_it_is_made() -> None:
 def test_training_data_keeps_its_licence_counts() -> None:
     data = TrainingData(name="a.jsonl", sha256="0" * 64, rows=3, licences={"MIT": 2})
     assert TrainingData.model_validate_json(data.model_dump_json()) == data
+
+
+def test_a_bundle_keeps_the_digest_that_it_was_released_with() -> None:
+    """A key that the manifest learned later must not change what is known under this name."""
+    manifest = json.loads((Path(__file__).parent / "released_manifest.json").read_text(encoding="utf-8"))
+    assert Manifest.model_validate(manifest).digest.startswith("sha256:8f2a4b3aab1c")
