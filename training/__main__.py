@@ -102,7 +102,8 @@ def train(
     labels = _labels(taxonomy)
     with needs_extra("earshot train", "training"):
         from training.processes import Processes
-        from training.train import Request, assist
+        from training.request import Request
+        from training.train import assist
         from training.train import train as run
     request = Request(
         data=data,
@@ -158,8 +159,8 @@ def tune(
     labels = _labels(taxonomy)
     with needs_extra("earshot tune", "training"):
         from training.processes import Processes
+        from training.request import Request
         from training.search_space import SearchConfig
-        from training.train import Request
         from training.tune import Search
         from training.tune import tune as run
     if Processes().count > 1:

@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,13 +26,12 @@ from earshot.tables import sha256_of
 from training.checkpoint import Checkpoints, Progress
 from training.config import ConfigError
 from training.fit_encoder import TrainingInterrupted
+from training.material import Material, begin
+from training.request import Request, Say
 from training.search_plots import Outcome, plot_history, plot_importances
 from training.search_space import Dimension, Range, SearchConfig, Value
 from training.tracking import tracked
-from training.train import Material, Request, begin
 from training.validation import selection_score
-
-Say = Callable[[str], None]
 
 _STUDY = "earshot"
 _GO_ON = "the same command goes on from there"

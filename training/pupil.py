@@ -1,0 +1,78 @@
+"""What a training learns from besides its labelled posts: teachers, and posts that only they have labelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from earshot.bundle import Bundle, TrainingData
+from training.config import ConfigError
+from training.fit_encoder import Lesson
+from training.held_out import apart_from
+from training.request import Request, Say
+from training.targets import Targets
+from training.teachers import ask, load_teachers
+from training.texts import read_texts
+
+
+@dataclass(frozen=True, slots=True)
+class Pupil:
+    """Who is taught.
+
+    Attributes:
+        teachers: Bundles whose scores are learned from.
+        unlabelled: Normalized texts without labels.
+        sources: Every file that is learned from, labelled ones first.
+    """
+
+    teachers: list[Bundle]
+    unlabelled: list[str]
+    sources: tuple[TrainingData, ...]
+
+    @classmethod
+    def of(cls, request: Request, labelled: tuple[TrainingData, ...]) -> Pupil:
+        """Load teachers and unlabelled posts.
+
+        Args:
+            request: Names them.
+            labelled: The files of labelled posts.
+
+        Raises:
+            EarshotError: Teachers or files cannot be used.
+        """
+        config = request.config.distillation
+        if config.unlabelled and not config.teachers:
+            raise ConfigError("distillation.unlabelled needs distillation.teachers, who label the posts")
+        sources, texts = list(labelled), list[str]()
+        for name in config.unlabelled:
+            path = Path(name)
+            read = read_texts(path, request.columns)
+            texts += read.texts
+            sources.append(
+                TrainingData(name=path.name, sha256=read.sha256, rows=len(read.texts), skipped_rows=read.skipped_rows)
+            )
+        return cls(load_teachers(config.teachers, request.taxonomy), texts, tuple(sources))
+
+    def lesson(self, labelled: Lesson, request: Request, say: Say) -> Lesson:
+        """Blend the teachers' opinions into the labels, and append the unlabelled posts with those alone."""
+        if not self.teachers:
+            return labelled
+        config, taxonomy = request.config.distillation, request.taxonomy
+        texts = [*labelled.texts, *self._learnable(request)]
+        silent = None if taxonomy.out_of_scope is None else taxonomy.category_names.index(taxonomy.out_of_scope)
+        taught = Targets.of_scores(ask(self.teachers, texts, request.work / "teachers"), silent)
+        own, others = np.arange(len(labelled)), np.arange(len(labelled), len(texts))
+        if silent is not None:
+            others = others[taught.category[others, silent] <= config.max_out_of_scope]
+        say(f"{len(others)} of {len(self.unlabelled)} unlabelled posts to learn from as well")
+        blended = labelled.targets.blended(taught.take(own), 1 - config.label_share)
+        alone = taught.take(others).weighing(config.unlabelled_weight)
+        return Lesson([texts[row] for row in (*own, *others)], blended.followed_by(alone))
+
+    def _learnable(self, request: Request) -> list[str]:
+        """The unlabelled posts that don't nearly repeat a held-out one."""
+        similarity = request.config.split.near_duplicate_similarity
+        apart = apart_from(self.unlabelled, request.held_out, similarity, request.columns)
+        return [text for text, is_apart in zip(self.unlabelled, apart, strict=True) if is_apart]
