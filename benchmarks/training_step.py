@@ -29,7 +29,8 @@ _VARIANTS: dict[str, dict[str, Any]] = {
     "with attention dropout": {"model.attention_dropout": 0.1},
     "without": {},
     "without, parts of 1024 tokens": {"optimization.max_batch_tokens": 1024},
-    "without, parts of 512 tokens": {"optimization.max_batch_tokens": 512},
+    "without, word vectors frozen": {"model.freeze_embeddings": True},
+    "without, frozen, parts of 1024 tokens": {"model.freeze_embeddings": True, "optimization.max_batch_tokens": 1024},
 }
 
 

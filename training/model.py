@@ -33,6 +33,8 @@ class PostClassifier(nn.Module):
         super().__init__()
         width: int = encoder.config.hidden_size  # type: ignore[union-attr, assignment]  # set on every HF encoder
         self.encoder = encoder
+        if config.freeze_embeddings and isinstance(encoder, PreTrainedModel):
+            encoder.get_input_embeddings().requires_grad_(False)
         self.pooling = config.pooling
         self.dropout = nn.Dropout(config.dropout)
         self.category = nn.Linear(width, categories)
@@ -90,6 +92,8 @@ class PostClassifier(nn.Module):
         head_rate = config.head_learning_rate or config.learning_rate
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in self.named_parameters():
+            if not parameter.requires_grad:
+                continue
             in_encoder = name.startswith("encoder.")
             rate = config.learning_rate * config.layer_decay ** self._depth(name) if in_encoder else head_rate
             decay = config.weight_decay if parameter.ndim > 1 else 0.0
