@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -30,6 +30,7 @@ from training.processes import Processes
 from training.targets import Targets, Totals
 from training.validation import selection_score, validation_figures
 
+_ENCODED_AT_ONCE = 2048
 _GO_ON = "the same command with --resume goes on from there"
 
 EpochEnd = Callable[[int, dict[str, float]], None]
@@ -152,8 +153,7 @@ class EncoderFit:
         on_epoch_end: EpochEnd,
     ) -> Progress:
         settings = self.config.optimization
-        train_ids = [encoding.ids for encoding in self.tokenizer.encode(train.texts)]
-        validation_ids = [encoding.ids for encoding in self.tokenizer.encode(validation.texts)]
+        train_ids, validation_ids = self._token_ids(train.texts), self._token_ids(validation.texts)
         lengths = np.array([len(ids) for ids in train_ids], np.int64)
         if not resume and self.config.model.category_head == "probe":
             self._start_from_probe(train, train_ids)
@@ -228,6 +228,11 @@ class EncoderFit:
             if (index + 1) % settings.checkpoint_steps == 0:
                 self._save(checkpoints, done, optimizer)
         return replace(progress, batch=len(batches), losses=tuple(losses))
+
+    def _token_ids(self, texts: Sequence[str]) -> list[Ids]:
+        """A few posts at a time: a raw encoding takes several times the memory of its ids."""
+        some = (texts[start : start + _ENCODED_AT_ONCE] for start in range(0, len(texts), _ENCODED_AT_ONCE))
+        return [encoding.ids for batch in some for encoding in self.tokenizer.encode(batch)]
 
     def _save(self, checkpoints: Checkpoints, progress: Progress, optimizer: torch.optim.Optimizer) -> None:
         random = self.processes.random_states()

@@ -99,7 +99,7 @@ class SearchConfig(_Section):
         seed: Of the sampler. The trainings themselves all have the configuration's.
         startup_trials: So many trials are drawn at random and run to their end; only then are trials chosen by what the
             earlier ones showed, and stopped early.
-        warmup_epochs: No trial is stopped before so many epochs.
+        warmup_epochs: In its first so many epochs no trial is stopped.
         space: Dotted names of settings to what they may be.
     """
 
