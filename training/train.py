@@ -187,6 +187,7 @@ class Material:
         Raises:
             EarshotError: Data or configuration cannot be used.
         """
+        _check_scope(request)
         dataset, sources = _load(request.data, request, say)
         _check_labels(dataset, request.taxonomy)
         given, given_sources = _load(request.validation, request, say) if request.validation else (None, ())
@@ -312,6 +313,15 @@ def _previous_run(request: Request) -> str | None:
     except (OSError, ValueError):
         return None
     return str(kept["run_id"]) if kept["config"] == request.config.model_dump(mode="json") else None
+
+
+def _check_scope(request: Request) -> None:
+    if request.config.decision.scope == "as_trained":
+        return
+    if request.taxonomy.out_of_scope is None:
+        raise ConfigError("decision.scope moves the border of the out-of-scope category, and the taxonomy has none")
+    if request.config.model.architecture != "encoder":
+        raise ConfigError("decision.scope moves the border of an encoder's category head: leave it out for a baseline")
 
 
 def _check_labels(dataset: Dataset, taxonomy: Taxonomy) -> None:
