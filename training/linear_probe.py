@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 Floats = npt.NDArray[np.float32]
 
-_REGULARIZATION = 0.3
+_REGULARIZATION = 0.1
 _MAX_ITERATIONS = 100
 _UNSEEN = -10.0
 """Bias of a category without posts."""

@@ -14,7 +14,7 @@ from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
 from training.base_model import BaseModel, load_base_model
 from training.class_weights import ClassWeights
-from training.config import TrainingConfig
+from training.config import ConfigError, TrainingConfig
 from training.dataset import Dataset, load_dataset
 from training.features import Float, pooled_vectors
 from training.fit_encoder import EncoderFit, Lesson
@@ -51,6 +51,7 @@ class Material:
         Raises:
             EarshotError: Data or configuration cannot be used.
         """
+        _check_scope(request)
         dataset, sources = _load(request.data, request, say)
         _check_labels(dataset, request.taxonomy)
         given, given_sources = _load(request.validation, request, say) if request.validation else (None, ())
@@ -102,6 +103,15 @@ def _vectors_of_whole_base(request: Request, tokenizer: Tokenizer, texts: list[s
     ids = [encoding.ids for encoding in tokenizer.encode(texts)]
     key = f"{whole.info.sha256} {config.base_model} {config.pooling}"
     return pooled_vectors(model, ids, whole.padding, key, request.work / "vectors")
+
+
+def _check_scope(request: Request) -> None:
+    if request.config.decision.scope == "as_trained":
+        return
+    if request.taxonomy.out_of_scope is None:
+        raise ConfigError("decision.scope moves the border of the out-of-scope category, and the taxonomy has none")
+    if request.config.model.architecture != "encoder":
+        raise ConfigError("decision.scope moves the border of an encoder's category head: leave it out for a baseline")
 
 
 def _check_labels(dataset: Dataset, taxonomy: Taxonomy) -> None:

@@ -98,3 +98,20 @@ def test_two_categories_with_given_validation_posts_that_move_the_scope(tmp_path
     assert training.validation["n"] == 13
     right = [category == post.category for post, category in _judged(bundle, validation)]
     assert np.mean(right) >= 12 / 13
+
+
+@pytest.mark.parametrize(
+    ("out_of_scope", "architecture", "said"),
+    [(None, "encoder", "the taxonomy has none"), ("none", "tfidf", "leave it out for a baseline")],
+)
+def test_a_scope_that_cannot_be_moved_is_refused_before_training(
+    out_of_scope: str | None, architecture: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = _write(tmp_path, "posts", [("a wish", "wish"), ("no wish", "none")] * 2)
+    taxonomy = _taxonomy(tmp_path, ["none", "wish"], out_of_scope)
+    arguments = ["train", "--data", str(data), "--taxonomy", str(taxonomy), "--output", str(tmp_path / "bundle")]
+    with pytest.raises(SystemExit) as exit_:
+        main([*arguments, "--set", "decision.scope=accuracy", "--set", f"model.architecture={architecture}"])
+    assert exit_.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
