@@ -34,8 +34,8 @@ _IR_VERSION = 10
 _CONTRIBUTED = "com.microsoft"
 _LARGEST_UINT8 = 255
 _FAR_BELOW = -40.0
-"""Added to the score of what is no token. Its share, at most e^-40, is lost when float32 adds it to the others; a far lower
-score would give a denormal number, with which processors compute many times slower."""
+"""Added to the score of what is no token. Its share, at most e^-40, is lost when float32 adds it to the others; a far
+lower score would give a denormal number, with which processors compute many times slower."""
 
 PRODUCTS = ("qkv", "attention_output", "up", "down")
 """The dense layers of each layer, as `Layer` calls them."""
