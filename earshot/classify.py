@@ -21,10 +21,12 @@ import click
 from tqdm import tqdm
 
 from earshot import parquet
+from earshot.backend import ONNX
 from earshot.bundle import DEFAULT, Bundle
 from earshot.command_line import backend_option
 from earshot.errors import DataError
 from earshot.journal import Journal
+from earshot.lazy_rows import LazyRows
 from earshot.pipeline import Pipeline
 from earshot.post import Post, Rejection, Result
 from earshot.predictor import Predictor
@@ -46,7 +48,7 @@ ADDED = (
 )
 """The columns that are added: to a row that was judged all but the last, to any other the last."""
 
-CHUNK = 64
+CHUNK = 256
 """Posts judged between two writes to the journal: the most work that an interruption costs."""
 
 _STANDARD_STREAM = "-"
@@ -117,9 +119,10 @@ def classify(
         "input format": kind,
         "text column": text_column,
         "model": bundle.identity.digest,
-        "backend": backend,
         "earshot version": metadata.version("earshot"),
     }
+    if backend != ONNX:
+        depends_on["backend"] = backend
     journal = open_journal(output, depends_on, table, restart=restart)
     try:
         with Pipeline(bundle, backend=backend) as predictor:
@@ -147,7 +150,9 @@ def open_journal(output: Path, depends_on: Mapping[str, str], table: Table, *, r
         JournalError: What is there belongs to another run.
     """
     path = output.with_name(f"{output.name}.partial.jsonl")
-    return Journal(path, depends_on, [number for number, _ in table.rows], restart=restart)
+    rows = table.rows
+    numbers = rows.numbers if isinstance(rows, LazyRows) else [number for number, _ in rows]
+    return Journal(path, depends_on, numbers, restart=restart)
 
 
 @dataclass(slots=True)
@@ -229,11 +234,11 @@ class Job:
 
     def _judged(self, start: int, *, quiet: bool = False) -> Iterator[list[Row]]:
         """The results of the rows from `start` on, a chunk at a time, under a progress bar."""
-        rows = [row for _, row in self.table.rows[start:]]
         hidden = quiet or not sys.stderr.isatty()
-        with tqdm(total=len(rows) + start, initial=start, unit=" posts", disable=hidden) as progress:
-            for first in range(0, len(rows), CHUNK):
-                chunk = rows[first : first + CHUNK]
+        rows = self.table.rows
+        with tqdm(total=len(rows), initial=start, unit=" posts", disable=hidden) as progress:
+            for first in range(start, len(rows), CHUNK):
+                chunk = [row for _, row in rows[first : first + CHUNK]]
                 yield judge(chunk, self.text_column, self.predictor)
                 progress.update(len(chunk))
 
@@ -367,7 +372,7 @@ def _text_column(asked: str | None) -> str:
 
 def _read(source: _Source, kind: str) -> Table:
     if not isinstance(source, tuple):
-        return read_table(source, kind=kind)
+        return read_table(source, kind=kind, lazily=True)
     rows: list[tuple[int, Row]] = [(number, {"text": text}) for number, text in enumerate(source, start=1)]
     digest = hashlib.sha256(json.dumps(source).encode()).hexdigest()
     return Table("the texts", rows, columns=("text",), sha256=digest)

@@ -9,16 +9,19 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from earshot import parquet
 from earshot.errors import DataError, RowProblem
+from earshot.lazy_rows import LazyRows, NumberedRow, Row
 
-Row = dict[str, Any]
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 _BOM = b"\xef\xbb\xbf"
 
@@ -62,14 +65,16 @@ class Table:
     """
 
     name: str
-    rows: list[tuple[int, Row]] = field(default_factory=list)
+    rows: Sequence[NumberedRow] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
     columns: tuple[str, ...] = ()
     sha256: str = ""
     arrow: parquet.ArrowTable | None = None
 
 
-def read_table(source: Path | BinaryIO, *, columns: Mapping[str, str] | None = None, kind: str | None = None) -> Table:
+def read_table(
+    source: Path | BinaryIO, *, columns: Mapping[str, str] | None = None, kind: str | None = None, lazily: bool = False
+) -> Table:
     """Read a file of rows.
 
     Args:
@@ -77,6 +82,7 @@ def read_table(source: Path | BinaryIO, *, columns: Mapping[str, str] | None = N
         columns: Our name to the file's own name, such as `{"text": "body"}`.
         kind: `jsonl`, `csv`, `parquet`, or `text` for lines that are posts themselves; by default told by the
             file's ending, JSONL for a stream.
+        lazily: Keep JSONL rows where they are and parse them again when they are asked for (`LazyRows`).
 
     Raises:
         DataError: The file cannot be read at all, or a renamed column is missing.
@@ -85,11 +91,16 @@ def read_table(source: Path | BinaryIO, *, columns: Mapping[str, str] | None = N
     name = str(source) if isinstance(source, Path) else "standard input"
     kind = kind or (format_of(source) if isinstance(source, Path) else "jsonl")
     try:
-        content = source.read_bytes() if isinstance(source, Path) else source.read()
+        if kind == "jsonl":
+            with _seekable(source) as file:
+                table = _read_jsonl(file, name)
+            table.rows = table.rows if lazily else list(table.rows)
+        else:
+            content = source.read_bytes() if isinstance(source, Path) else source.read()
+            table = Table(name, sha256=hashlib.sha256(content).hexdigest())
+            _READERS[kind](content, table)
     except OSError as error:
         raise DataError(f"cannot read {name}: {error.strerror}") from error
-    table = Table(name, sha256=hashlib.sha256(content).hexdigest())
-    _READERS[kind](content, table)
     if columns:
         require_columns(table, columns.values(), asked_for=True)
         ours = {theirs: name for name, theirs in columns.items()}
@@ -188,28 +199,58 @@ def _rename(row: Row, ours: Mapping[str, str]) -> Row:
     return {ours.get(name, name): value for name, value in row.items() if name not in taken}
 
 
-def _read_jsonl(content: bytes, table: Table) -> None:
-    for number, line in enumerate(content.removeprefix(_BOM).split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line.decode())
-        except UnicodeDecodeError as error:
-            table.problems.append(RowProblem(number, None, f"not UTF-8 at byte {error.start + 1}"))
-        except json.JSONDecodeError as error:
-            table.problems.append(RowProblem(number, None, f"not JSON at character {error.pos + 1}: {error.msg}"))
-        except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
-            table.problems.append(RowProblem(number, None, f"not usable as JSON: {error}"))
-        else:
-            if isinstance(row, dict):
-                table.rows.append((number, row))
-            else:
-                table.problems.append(RowProblem(number, None, "not a JSON object"))
-    table.columns = tuple(dict.fromkeys(column for _, row in table.rows for column in row))
+@contextmanager
+def _seekable(source: Path | BinaryIO) -> Iterator[BinaryIO]:
+    """A file that can be read again; a stream is copied into a temporary one."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(source, copy)
+        copy.seek(0)
+        yield copy
+
+
+def _read_jsonl(file: BinaryIO, name: str) -> Table:
+    rows, digest, offset = LazyRows(file), hashlib.sha256(), 0
+    table = Table(name, rows)
+    columns: dict[str, None] = {}
+    for number, line in enumerate(file, start=1):
+        digest.update(line)
+        skipped = len(_BOM) if number == 1 and line.startswith(_BOM) else 0
+        row = _json_object(line[skipped:].rstrip(b"\n"), number, table.problems)
+        if row is not None:
+            rows.add(number, offset + skipped, len(line) - skipped)
+            columns |= dict.fromkeys(row)
+        offset += len(line)
+    table.columns, table.sha256 = tuple(columns), digest.hexdigest()
+    return table
+
+
+def _json_object(line: bytes, number: int, problems: list[RowProblem]) -> Row | None:
+    """The object on a line; None where there is none, and unless the line is empty one more problem."""
+    if not line.strip():
+        return None
+    try:
+        row = json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        problem = f"not UTF-8 at byte {error.start + 1}"
+    except json.JSONDecodeError as error:
+        problem = f"not JSON at character {error.pos + 1}: {error.msg}"
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
+        problem = f"not usable as JSON: {error}"
+    else:
+        if isinstance(row, dict):
+            return row
+        problem = "not a JSON object"
+    problems.append(RowProblem(number, None, problem))
+    return None
 
 
 def _read_lines(content: bytes, table: Table) -> None:
-    table.columns = ("text",)
+    rows: list[NumberedRow] = []
+    table.columns, table.rows = ("text",), rows
     for number, line in enumerate(content.removeprefix(_BOM).split(b"\n"), start=1):
         try:
             text = line.decode().strip()
@@ -217,7 +258,7 @@ def _read_lines(content: bytes, table: Table) -> None:
             table.problems.append(RowProblem(number, None, f"not UTF-8 at byte {error.start + 1}"))
         else:
             if text:
-                table.rows.append((number, {"text": text}))
+                rows.append((number, {"text": text}))
 
 
 def _read_csv(content: bytes, table: Table) -> None:
@@ -229,6 +270,8 @@ def _read_csv(content: bytes, table: Table) -> None:
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # its default breaks off at 131,072 characters
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     number = 0
+    rows: list[NumberedRow] = []
+    table.rows = rows
     try:
         header = next(reader, [])
         if len(set(header)) < len(header):
@@ -239,7 +282,7 @@ def _read_csv(content: bytes, table: Table) -> None:
                 continue
             number += 1
             if len(cells) == len(header):
-                table.rows.append((number, dict(zip(header, cells, strict=True))))
+                rows.append((number, dict(zip(header, cells, strict=True))))
             else:
                 problem = f"{len(cells)} cells where the header has {len(header)}"
                 table.problems.append(RowProblem(number, _first_ragged(header, cells), problem))
@@ -259,4 +302,4 @@ def _read_parquet(content: bytes, table: Table) -> None:
     table.rows = list(enumerate(parquet.to_rows(table.arrow), start=1))
 
 
-_READERS = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet, "text": _read_lines}
+_READERS = {"csv": _read_csv, "parquet": _read_parquet, "text": _read_lines}

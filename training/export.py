@@ -7,12 +7,14 @@ padded one, traced by torch, which the session runs post by post. Knows nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from earshot.calibration import Calibration
-from earshot.parity import check_company, company_change, difference
+from earshot.parity import ParityError, check_company, company_change, difference, score_change
 from earshot.session import CATEGORY_LOGITS, SECONDARY_LOGITS, URGENCY_LOGITS, Ids, Logits, OnnxSession
 from earshot.taxonomy import Taxonomy
 from training.config import ExportConfig
@@ -21,12 +23,15 @@ from training.export_onnx import export_fp32, label_metadata, run_graph
 from training.model import PostClassifier
 from training.network import EncoderWeights
 from training.packed_graph import write_packed_graph
-from training.packed_int8 import to_int8
+from training.packed_int8 import Int8Network, Place, to_int8
 from training.quantize import quantize_rowwise
 
 Precision = Literal["fp32", "int8-rowwise", "packed-fp32", "packed-int8"]
 
 _COMPANY_POSTS = 256
+_SENSITIVITY_POSTS = 128
+_KEPT_IN_FP32 = (0, 1, 2, 3, 4, 6, 8, 12, 10_000)
+"""How many products stay in fp32, the most sensitive first, until int8 is close enough; the fastest is tried first."""
 _PLAIN = Calibration()
 
 
@@ -80,7 +85,7 @@ def export(
     except UnsupportedEncoderError as reason:
         say(f"padded graph, which runs posts one by one: {reason}")
         return _padded(model, taxonomy, config, work, checked, network, vocabulary)
-    return _packed(weights, taxonomy, config, work, typical, checked, network)
+    return _packed(weights, taxonomy, config, work, typical, checked, network, say)
 
 
 def read_weights(model: PostClassifier) -> EncoderWeights:
@@ -103,14 +108,41 @@ def _packed(
     typical: Sequence[Ids],
     checked: Sequence[Ids],
     network: Logits,
+    say: Callable[[str], None],
 ) -> Exported:
     fp32, int8, labels = work / "fp32.onnx", work / "int8.onnx", label_metadata(taxonomy)
     write_packed_graph(weights, fp32, labels)
     exact, parity = _exact(fp32, checked, network)
     if config.precision == "fp32":
         return Exported(fp32, "packed-fp32", exact, parity | _in_company(fp32, checked))
-    write_packed_graph(to_int8(weights, typical), int8, labels)
-    return _in_int8(int8, "packed-int8", checked, exact, parity)
+    network8 = to_int8(weights, typical)
+    moved = _sensitivity(network8, typical[:_SENSITIVITY_POSTS], work)
+    order = sorted(moved, key=moved.__getitem__, reverse=True)
+    for kept in _KEPT_IN_FP32:
+        places = order[:kept]
+        write_packed_graph(network8.with_fp32(places), int8, labels)
+        try:
+            exported = _in_int8(int8, "packed-int8", checked, exact, parity)
+        except ParityError as error:
+            if kept >= len(order):
+                raise
+            say(f"int8 with {kept} of {len(order)} products in fp32 is too coarse: {error}")
+        else:
+            return replace(exported, parity=exported.parity | {"products_in_fp32": float(min(kept, len(order)))})
+    raise AssertionError("the last try keeps all products in fp32")
+
+
+def _sensitivity(network: Int8Network, ids: Sequence[Ids], work: Path) -> dict[Place, float]:
+    """How far each product in int8, all others in fp32, moves the scores of some posts: the root of the mean square."""
+    graph, everything = work / "sensitivity.onnx", network.places()
+    write_packed_graph(network.with_fp32(everything), graph, {})
+    exact = _PLAIN.apply(run_graph(graph, ids))
+    moved = {}
+    for place in everything:
+        write_packed_graph(network.with_fp32([other for other in everything if other != place]), graph, {})
+        change = score_change(exact, _PLAIN.apply(run_graph(graph, ids)))
+        moved[place] = float(np.sqrt(np.mean(change**2)))
+    return moved
 
 
 def _padded(

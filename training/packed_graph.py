@@ -33,7 +33,9 @@ _OPSET = 21
 _IR_VERSION = 10
 _CONTRIBUTED = "com.microsoft"
 _LARGEST_UINT8 = 255
-_FAR_BELOW = -1e9  # added to the score of what is no token: its exponential is exactly 0
+_FAR_BELOW = -40.0
+"""Added to the score of what is no token. Its share, at most e^-40, is lost when float32 adds it to the others; a far
+lower score would give a denormal number, with which processors compute many times slower."""
 
 PRODUCTS = ("qkv", "attention_output", "up", "down")
 """The dense layers of each layer, as `Layer` calls them."""
@@ -114,7 +116,8 @@ class _PackedGraph:
         starts = self._op("CumSum", [self.lengths, self._int32("first_axis", 0)], exclusive=1)
         self._starts = starts
         starts = self._op("Unsqueeze", [starts, self._int64("last", [-1])])
-        tokens = self._op("Where", [filled, self._op("Add", [starts, places]), self._int32("zero", 0)])
+        # What is no token repeats the post's own first one, whose score cannot exceed the post's best.
+        tokens = self._op("Where", [filled, self._op("Add", [starts, places]), starts])
         posts, self._places = self._rows_of(self._op("NonZero", [filled]))
         self._filled, self._post_of_token = filled, posts
         mask = self._op("Where", [filled, self._float("nothing", 0.0), self._float("far_below", _FAR_BELOW)])

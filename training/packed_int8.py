@@ -8,8 +8,8 @@ the others stay in fp32. Weights are rounded by GPTQ (`training/round_weights.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from training.network import (
     Product,
     RowStep,
 )
+from training.packed_graph import PRODUCTS
 from training.round_weights import LARGEST_WEIGHT, round_weights
 from training.smooth import smooth
 
@@ -40,7 +41,36 @@ OUTLIER_CHANNELS = 16
 """Channels behind the activation that stay in fp32, per layer: 1 % of the work."""
 
 
-def to_int8(weights: EncoderWeights, ids: Sequence[Ids]) -> EncoderWeights:
+Place = tuple[int, str]
+"""A product: the number of its layer, and its name there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Network:
+    """A rounded network beside the one it was rounded from; products of either fit in the other's place.
+
+    Attributes:
+        smoothed: In fp32.
+        rounded: In int8.
+    """
+
+    smoothed: EncoderWeights
+    rounded: EncoderWeights
+
+    def with_fp32(self, places: Collection[Place]) -> EncoderWeights:
+        """The rounded network with some products in fp32."""
+        layers = [
+            replace(rounded, **{name: getattr(smoothed, name) for at, name in places if at == index})
+            for index, (smoothed, rounded) in enumerate(zip(self.smoothed.layers, self.rounded.layers, strict=True))
+        ]
+        return replace(self.rounded, layers=tuple(layers))
+
+    def places(self) -> list[Place]:
+        """All products."""
+        return [(index, name) for index in range(len(self.rounded.layers)) for name in PRODUCTS]
+
+
+def to_int8(weights: EncoderWeights, ids: Sequence[Ids]) -> Int8Network:
     """Round a network.
 
     Args:
@@ -48,15 +78,21 @@ def to_int8(weights: EncoderWeights, ids: Sequence[Ids]) -> EncoderWeights:
         ids: Token ids of some hundred posts of the kind that will be served.
     """
     weights, activations = smooth(weights, observe(weights, ids))
-    layers = tuple(
-        _layer(layer, f"layer.{index}", activations, weights.activation) for index, layer in enumerate(weights.layers)
+    smoothed, rounded = [], []
+    for index, layer in enumerate(weights.layers):
+        name = f"layer.{index}"
+        layer, behind = _without_outliers(layer, activations[f"{name}.down"])
+        smoothed.append(layer)
+        rounded.append(_layer(layer, behind, name, activations, weights.activation))
+    return Int8Network(
+        replace(weights, layers=tuple(smoothed)),
+        replace(weights, words=_table(weights.words), layers=tuple(rounded)),
     )
-    return replace(weights, words=_table(weights.words), layers=layers)
 
 
-def _layer(layer: Layer, name: str, activations: Mapping[str, Activations], activation: str) -> Layer:
-    layer, behind = _without_outliers(layer, activations[f"{name}.down"])
-
+def _layer(
+    layer: Layer, behind: Activations, name: str, activations: Mapping[str, Activations], activation: str
+) -> Layer:
     def fixed(product: Product, entering: Activations) -> Product:
         return _round(product, entering, _fixed_step(entering))
 
@@ -93,7 +129,8 @@ def _fixed_step(entering: Activations) -> FixedStep:
 def _round(product: Product, entering: Activations, inputs: FixedStep | RowStep) -> Int8Dense:
     dense = _dense(product)
     weight, scale = round_weights(dense.weight, entering.moment)
-    return Int8Dense(weight, scale, dense.bias, inputs)
+    error = entering.mean @ (dense.weight - weight * scale.astype(np.float64))
+    return Int8Dense(weight, scale, (dense.bias + error).astype(np.float32), inputs)  # right on average, at least
 
 
 def _table(words: Floats | Int8Table) -> Int8Table:
