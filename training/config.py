@@ -50,8 +50,8 @@ class ModelConfig(_Section):
         category_head: How the category head starts: `random`, or as a linear `probe` of the base model, which spares
             the encoder the gradients of a head that knows nothing (see `training/linear_probe.py`). With many
             categories or few posts it saves epochs.
-        freeze_embeddings: Leave the table of word vectors as it is: half of a small model's parameters, whose gradient is
-            nearly all zeros and costs a quarter of a step on a CPU.
+        freeze_embeddings: Leave the table of word vectors as it is: half of a small model's parameters, whose gradients
+            are nearly all zeros, and still cost their time on a CPU.
         max_tokens: Token ids per post, special tokens included; the rest is not read.
         max_characters: Characters per post, after normalization.
         languages: ISO 639-1 codes of the training data.
