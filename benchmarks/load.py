@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,12 +70,10 @@ async def _load(port: int, requests: list[bytes], connections: int, seconds: flo
     begin = time.perf_counter() + _WARM_UP_S
     end = begin + seconds
     stride = max(1, len(requests) // connections)
-    made = [
-        (await loop.create_connection(lambda at=at: _Connection(requests, at * stride, begin, end), "127.0.0.1", port))[
-            1
-        ]  # type: ignore[misc]
-        for at in range(connections)
-    ]
+    made: list[_Connection] = []
+    for at in range(connections):
+        connect = partial(_Connection, requests, at * stride, begin, end)
+        made.append((await loop.create_connection(connect, "127.0.0.1", port))[1])
     await asyncio.gather(*(connection.done for connection in made))
     latencies = np.array([latency for connection in made for latency in connection.latencies])
     return {

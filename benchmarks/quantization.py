@@ -15,12 +15,13 @@ from pathlib import Path
 
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from earshot.calibration import Calibration
 from earshot.normalization import normalize
+from earshot.parity import difference
 from earshot.session import Logits, OnnxSession
 from earshot.tables import read_table
 from earshot.tokenization import Tokenizer
 from training.collator import Ids
-from training.export_onnx import quantization_figures
 from training.quantize import quantize_rowwise
 
 Quantize = Callable[[Path, Path], None]
@@ -64,10 +65,10 @@ def main() -> None:
             path = Path(folder) / "int8.onnx"
             quantize(fp32, path)
             logits, seconds = _timed(path, ids)
-            figures = quantization_figures(exact, logits)
+            found = difference(Calibration().apply(exact), Calibration().apply(logits))
             print(
-                f"{name:36} {path.stat().st_size / 1e6:6.1f} {100 * figures['int8_category_flips']:8.2f} "
-                f"{figures['int8_score_change_p99']:7.3f} {figures['int8_score_change_max']:7.3f} "
+                f"{name:36} {path.stat().st_size / 1e6:6.1f} {100 * found.flipped:8.2f} "
+                f"{found.p99:7.3f} {found.largest:7.3f} "
                 f"{exact_s / seconds:13.2f}"
             )
 

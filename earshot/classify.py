@@ -26,11 +26,11 @@ from earshot.bundle import DEFAULT, Bundle
 from earshot.command_line import backend_option
 from earshot.errors import DataError
 from earshot.journal import Journal
-from earshot.lazy_rows import LazyRows
+from earshot.lazy_rows import LazyRows, Row
 from earshot.pipeline import Pipeline
 from earshot.post import Post, Rejection, Result
 from earshot.predictor import Predictor
-from earshot.tables import FORMATS, Row, Table, format_of, read_table, require_columns, unusable_rows, write_rows
+from earshot.tables import FORMATS, Table, format_of, read_table, require_columns, unusable_rows, write_rows
 from earshot.taxonomy import Taxonomy
 
 ADDED = (

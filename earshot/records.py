@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from earshot.errors import DataError, RowProblem
-from earshot.tables import FORMATS, Row, Table, format_of, read_table, require_columns, sha256_of, unusable_rows
+from earshot.lazy_rows import Row
+from earshot.tables import FORMATS, Table, format_of, read_table, require_columns, sha256_of, unusable_rows
 from earshot.taxonomy import Taxonomy
 
 __all__ = [

@@ -43,12 +43,12 @@ class Activations:
     @property
     def middle(self) -> Floats:
         """`[inputs]`, halfway between the smallest and the largest value of each channel."""
-        return (self.lowest + self.highest) / 2
+        return np.asarray((self.lowest + self.highest) / 2, np.float32)
 
     @property
     def reach(self) -> Floats:
         """`[inputs]`, how far each channel's values get from its middle."""
-        return (self.highest - self.lowest) / 2
+        return np.asarray((self.highest - self.lowest) / 2, np.float32)
 
     @property
     def magnitude(self) -> Floats:

@@ -44,12 +44,13 @@ def load_weights(bundle: Bundle) -> PostClassifier:
         )
     content = json.loads((bundle.folder / ENCODER).read_text(encoding="utf-8"))
     kind = content["encoder"].pop("model_type")
-    encoder = AutoModel.from_config(AutoConfig.for_model(kind, **content["encoder"]))
+    config = AutoConfig.for_model(kind, **content["encoder"])
+    encoder = AutoModel.from_config(config)  # type: ignore[no-untyped-call]  # left without annotations upstream
     if hasattr(encoder, "pooler"):
         encoder.pooler = None  # no bundle has one
     taxonomy = bundle.manifest.taxonomy
-    config = ModelConfig(pooling=content["pooling"])
-    model = PostClassifier(encoder, len(taxonomy.categories), len(taxonomy.urgencies), config)
+    heads = ModelConfig(pooling=content["pooling"])
+    model = PostClassifier(encoder, len(taxonomy.categories), len(taxonomy.urgencies), heads)
     try:
         model.load_state_dict(load_file(bundle.folder / WEIGHTS))
     except RuntimeError as error:

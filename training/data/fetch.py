@@ -14,7 +14,8 @@ from typing import Any
 from tqdm import tqdm
 
 from earshot.errors import EarshotError
-from earshot.tables import Row, sha256_of, write_rows
+from earshot.lazy_rows import Row
+from earshot.tables import sha256_of, write_rows
 from training.data.cleaning import text_sha256
 from training.data.locations import Cache, FileMissingError, LocationError
 from training.data.overlays import OverlayError, OverlayRow, find_overlays, read_overlay

@@ -18,7 +18,8 @@ import pyarrow
 import pyarrow.parquet
 
 from earshot.errors import DataError, RowProblem
-from earshot.tables import Row, format_of, sha256_of
+from earshot.lazy_rows import Row
+from earshot.tables import format_of, sha256_of
 from earshot.taxonomy import Taxonomy
 
 _ROWS_AT_ONCE = 1024
