@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: help serve test check lint types imports spelling format docs model baseline clean
+.PHONY: help serve test check lint types imports spelling format docs bench model baseline clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -39,6 +39,10 @@ format: $(VENV)/.dev  ## Format the code and sort imports
 
 docs: $(VENV)/.dev  ## Regenerate docs/openapi.json and docs/configuration.md
 	$(BIN)/python -m service.reference
+
+MODEL ?= runs/bench-model
+bench: $(VENV)/.dev  ## Measure speed against the machine's limit and peers, into docs/performance.md (MODEL=BUNDLE with weights)
+	$(BIN)/python -m benchmarks.speed --model $(MODEL) $(if $(STUDENT),--student $(STUDENT))
 
 EARSHOT_DATA ?= ../shared/data
 POSTS := --data $(EARSHOT_DATA)/posts/train.jsonl --data data/authored.jsonl --held-out $(EARSHOT_DATA)/posts/benchmark.jsonl

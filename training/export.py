@@ -23,15 +23,15 @@ from training.export_onnx import export_fp32, label_metadata, run_graph
 from training.model import PostClassifier
 from training.network import EncoderWeights
 from training.packed_graph import write_packed_graph
-from training.packed_int8 import Int8Network, Place, to_int8
+from training.packed_int8 import Place, places, rounded_twice, to_int8
 from training.quantize import quantize_rowwise
 
 Precision = Literal["fp32", "int8-rowwise", "packed-fp32", "packed-int8"]
 
 _COMPANY_POSTS = 256
 _SENSITIVITY_POSTS = 128
-_KEPT_IN_FP32 = (0, 1, 2, 3, 4, 6, 8, 12, 10_000)
-"""How many products stay in fp32, the most sensitive first, until int8 is close enough; the fastest is tried first."""
+_ROUNDED_TWICE = (0, 2, 4, 6, 8, 12, 10_000)
+"""What enters so many products is rounded twice, the most sensitive first, until int8 is close enough to fp32."""
 _PLAIN = Calibration()
 
 
@@ -115,33 +115,33 @@ def _packed(
     exact, parity = _exact(fp32, checked, network)
     if config.precision == "fp32":
         return Exported(fp32, "packed-fp32", exact, parity | _in_company(fp32, checked))
-    network8 = to_int8(weights, typical)
-    moved = _sensitivity(network8, typical[:_SENSITIVITY_POSTS], work)
+    rounded = to_int8(weights, typical)
+    moved = _sensitivity(rounded, typical[:_SENSITIVITY_POSTS], work)
     order = sorted(moved, key=moved.__getitem__, reverse=True)
-    for kept in _KEPT_IN_FP32:
-        places = order[:kept]
-        write_packed_graph(network8.with_fp32(places), int8, labels)
+    for tried in _ROUNDED_TWICE:
+        count = min(tried, len(order))
+        write_packed_graph(rounded_twice(rounded, order[:count]), int8, labels)
         try:
             exported = _in_int8(int8, "packed-int8", checked, exact, parity)
         except ParityError as error:
-            if kept >= len(order):
+            if count == len(order):
                 raise
-            say(f"int8 with {kept} of {len(order)} products in fp32 is too coarse: {error}")
+            say(f"with {count} of {len(order)} products rounded twice: {error}")
         else:
-            return replace(exported, parity=exported.parity | {"products_in_fp32": float(min(kept, len(order)))})
-    raise AssertionError("the last try keeps all products in fp32")
+            return replace(exported, parity=exported.parity | {"products_rounded_twice": float(count)})
+    raise AssertionError("the last try rounds all of them twice")
 
 
-def _sensitivity(network: Int8Network, ids: Sequence[Ids], work: Path) -> dict[Place, float]:
-    """How far each product in int8, all others in fp32, moves the scores of some posts: the root of the mean square."""
-    graph, everything = work / "sensitivity.onnx", network.places()
-    write_packed_graph(network.with_fp32(everything), graph, {})
-    exact = _PLAIN.apply(run_graph(graph, ids))
+def _sensitivity(rounded: EncoderWeights, ids: Sequence[Ids], work: Path) -> dict[Place, float]:
+    """How far rounding what enters one product once, all others twice, moves scores: the root of the mean square."""
+    graph, everything = work / "sensitivity.onnx", places(rounded)
+    write_packed_graph(rounded_twice(rounded, everything), graph, {})
+    fine = _PLAIN.apply(run_graph(graph, ids))
     moved = {}
     for place in everything:
-        write_packed_graph(network.with_fp32([other for other in everything if other != place]), graph, {})
-        change = score_change(exact, _PLAIN.apply(run_graph(graph, ids)))
-        moved[place] = float(np.sqrt(np.mean(change**2)))
+        others = [other for other in everything if other != place]
+        write_packed_graph(rounded_twice(rounded, others), graph, {})
+        moved[place] = float(np.sqrt(np.mean(score_change(fine, _PLAIN.apply(run_graph(graph, ids))) ** 2)))
     return moved
 
 

@@ -33,6 +33,8 @@ _OPSET = 21
 _IR_VERSION = 10
 _CONTRIBUTED = "com.microsoft"
 _LARGEST_UINT8 = 255
+_MIDDLE, _FINER = 128, 254.0
+"""What is left of a number lies within half a step to either side, so steps 254 times finer reach from 1 to 255."""
 _FAR_BELOW = -40.0
 """Added to the score of what is no token. Its share, at most e^-40, is lost when float32 adds it to the others; a far
 lower score would give a denormal number, with which processors compute many times slower."""
@@ -253,19 +255,15 @@ class _PackedGraph:
         step = self._float(f"{name}.step", inputs.step)
         zero_point = self._constant(f"{name}.zero_point", np.array(inputs.zero_point, np.uint8))
         whole = self._op("QuantizeLinear", [rows, step, zero_point])
-        return self._op(
-            "MatMulIntegerToFloat",
-            [
-                whole,
-                self._constant(f"{name}.weight", product.weight),
-                step,
-                self._constant(f"{name}.scale", product.scale),
-                zero_point,
-                None,
-                self._constant(f"{name}.bias", product.bias),
-            ],
-            domain=_CONTRIBUTED,
-        )
+        bias = self._constant(f"{name}.bias", product.bias)
+        rough = self._int8_product(name, product, whole, step, zero_point, bias)
+        if not product.twice:
+            return rough
+        left = self._op("Sub", [rows, self._op("DequantizeLinear", [whole, step, zero_point])])
+        finer = self._float(f"{name}.finer_step", inputs.step / _FINER)
+        middle = self._constant("middle", np.array(_MIDDLE, np.uint8))
+        whole = self._op("QuantizeLinear", [left, finer, middle])
+        return self._op("Add", [rough, self._int8_product(name, product, whole, finer, middle)])
 
     def _row_step_product(self, name: str, rows: ir.Value, product: Int8Dense, inputs: RowStep) -> ir.Value:
         magnitude = self._op("Abs", [rows]) if inputs.signed else rows
@@ -277,18 +275,30 @@ class _PackedGraph:
         zero_points = self._op("Expand", [zero_point, self._op("Shape", [self.input_ids])])
         step_of_row = self._op("Squeeze", [steps, self._int64("last", [-1])])
         whole = self._op("QuantizeLinear", [rows, step_of_row, zero_points], axis=0)
-        sums = self._op(
-            "MatMulIntegerToFloat",
-            [
-                whole,
-                self._constant(f"{name}.weight", product.weight),
-                self._float("one_step", 1.0),
-                self._constant(f"{name}.scale", product.scale),
-                zero_point,
-            ],
-            domain=_CONTRIBUTED,
-        )
+        sums = self._int8_product(name, product, whole, self._float("one_step", 1.0), zero_point)
+        if product.twice:
+            left = self._op("Sub", [rows, self._op("DequantizeLinear", [whole, step_of_row, zero_points], axis=0)])
+            finer = self._op("Div", [step_of_row, self._float("finer", _FINER)])
+            middle = self._constant("middle", np.array(_MIDDLE, np.uint8))
+            middles = self._op("Expand", [middle, self._op("Shape", [self.input_ids])])
+            whole = self._op("QuantizeLinear", [left, finer, middles], axis=0)
+            part = self._int8_product(name, product, whole, self._float("one_finer_step", 1 / _FINER), middle)
+            sums = self._op("Add", [sums, part])
         return self._op("Add", [self._op("Mul", [sums, steps]), self._constant(f"{name}.bias", product.bias)])
+
+    def _int8_product(
+        self,
+        name: str,
+        product: Int8Dense,
+        whole: ir.Value,
+        step: ir.Value,
+        zero_point: ir.Value,
+        bias: ir.Value | None = None,
+    ) -> ir.Value:
+        """A product of whole numbers, times both scales, plus the bias."""
+        weight, scale = self._constant(f"{name}.weight", product.weight), self._constant(f"{name}.scale", product.scale)
+        inputs = [whole, weight, step, scale, zero_point, *([] if bias is None else [None, bias])]
+        return self._op("MatMulIntegerToFloat", inputs, domain=_CONTRIBUTED)
 
     # Writing.
 

@@ -9,7 +9,7 @@ the others stay in fp32. Weights are rounded by GPTQ (`training/round_weights.py
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,32 +45,21 @@ Place = tuple[int, str]
 """A product: the number of its layer, and its name there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Int8Network:
-    """A rounded network beside the one it was rounded from; products of either fit in the other's place.
-
-    Attributes:
-        smoothed: In fp32.
-        rounded: In int8.
-    """
-
-    smoothed: EncoderWeights
-    rounded: EncoderWeights
-
-    def with_fp32(self, places: Collection[Place]) -> EncoderWeights:
-        """The rounded network with some products in fp32."""
-        layers = [
-            replace(rounded, **{name: getattr(smoothed, name) for at, name in places if at == index})
-            for index, (smoothed, rounded) in enumerate(zip(self.smoothed.layers, self.rounded.layers, strict=True))
-        ]
-        return replace(self.rounded, layers=tuple(layers))
-
-    def places(self) -> list[Place]:
-        """All products."""
-        return [(index, name) for index in range(len(self.rounded.layers)) for name in PRODUCTS]
+def places(weights: EncoderWeights) -> list[Place]:
+    """All products of a network."""
+    return [(index, name) for index in range(len(weights.layers)) for name in PRODUCTS]
 
 
-def to_int8(weights: EncoderWeights, ids: Sequence[Ids]) -> Int8Network:
+def rounded_twice(weights: EncoderWeights, chosen: Collection[Place]) -> EncoderWeights:
+    """A network in int8 with what enters some products rounded twice (see `Int8Dense`)."""
+    layers = [
+        replace(layer, **{name: replace(getattr(layer, name), twice=True) for at, name in chosen if at == index})
+        for index, layer in enumerate(weights.layers)
+    ]
+    return replace(weights, layers=tuple(layers))
+
+
+def to_int8(weights: EncoderWeights, ids: Sequence[Ids]) -> EncoderWeights:
     """Round a network.
 
     Args:
@@ -78,16 +67,12 @@ def to_int8(weights: EncoderWeights, ids: Sequence[Ids]) -> Int8Network:
         ids: Token ids of some hundred posts of the kind that will be served.
     """
     weights, activations = smooth(weights, observe(weights, ids))
-    smoothed, rounded = [], []
+    rounded = []
     for index, layer in enumerate(weights.layers):
         name = f"layer.{index}"
         layer, behind = _without_outliers(layer, activations[f"{name}.down"])
-        smoothed.append(layer)
         rounded.append(_layer(layer, behind, name, activations, weights.activation))
-    return Int8Network(
-        replace(weights, layers=tuple(smoothed)),
-        replace(weights, words=_table(weights.words), layers=tuple(rounded)),
-    )
+    return replace(weights, words=_table(weights.words), layers=tuple(rounded))
 
 
 def _layer(

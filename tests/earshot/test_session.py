@@ -128,3 +128,40 @@ def test_metadata_that_does_not_fit_the_outputs_is_refused(
     session = OnnxSession(graph_with(tmp_path, metadata), threads=1)
     with pytest.raises(SessionError, match=rf"changed\.onnx.*{complaint}"):
         session.labels()
+
+
+def test_the_largest_products_do_not_saturate_whatever_the_processor(tmp_path: Path) -> None:
+    # Two neighbouring products are added in 16 bits where there is no VNNI: 2 * 255 * 127 does not fit there, so such
+    # a processor gives another sum, unless the session asks for exact ones.
+    graph = onnx.load_model_from_string(tiny_graph(Taxonomy.default())).graph
+    width, categories = 64, len(Taxonomy.default().categories)
+    constants = {
+        "rows": np.full((20, width), 255, np.uint8),
+        "weights": np.full((width, categories), 127, np.int8),
+        "zero": np.array(0, np.uint8),
+        "one": np.array(1, np.float32),
+        "ones": np.ones(categories, np.float32),
+        "axis": np.array([1]),
+    }
+    graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in constants.items())
+    kept = [node for node in graph.node if "category_logits" not in node.output]
+    del graph.node[:]
+    graph.node.extend(kept)
+    graph.node.extend(
+        [
+            helper.make_node("Gather", ["rows", "input_ids"], ["whole"]),
+            helper.make_node(
+                "MatMulIntegerToFloat",
+                ["whole", "weights", "one", "ones", "zero"],
+                ["products"],
+                domain="com.microsoft",
+            ),
+            helper.make_node("ReduceMax", ["products", "axis"], ["category_logits"], keepdims=0),
+        ]
+    )
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
+    session = OnnxSession(path, threads=1)
+    assert session.run([REFUND]).category.tolist() == [[255 * 127 * width] * categories]
+    session.close()
