@@ -30,8 +30,9 @@ Precision = Literal["fp32", "int8-rowwise", "packed-fp32", "packed-int8"]
 
 _COMPANY_POSTS = 256
 _SENSITIVITY_POSTS = 128
-_ROUNDED_TWICE = (0, 2, 4, 6, 8, 12, 10_000)
-"""What enters so many products is rounded twice, the most sensitive first, until int8 is close enough to fp32."""
+_ROUNDED_TWICE = (0, 2, 4, 6, 8, 12)
+"""What enters so many products is rounded twice, the most sensitive first, until int8 is close enough to fp32; last,
+all."""
 _PLAIN = Calibration()
 
 
@@ -84,7 +85,7 @@ def export(
         weights = read_weights(model)
     except UnsupportedEncoderError as reason:
         say(f"padded graph, which runs posts one by one: {reason}")
-        return _padded(model, taxonomy, config, work, checked, network, vocabulary)
+        return _padded(model, taxonomy, config, work, checked, network, vocabulary, say)
     return _packed(weights, taxonomy, config, work, typical, checked, network, say)
 
 
@@ -116,33 +117,33 @@ def _packed(
     if config.precision == "fp32":
         return Exported(fp32, "packed-fp32", exact, parity | _in_company(fp32, checked))
     rounded = to_int8(weights, typical)
-    moved = _sensitivity(rounded, typical[:_SENSITIVITY_POSTS], work)
-    order = sorted(moved, key=moved.__getitem__, reverse=True)
-    for tried in _ROUNDED_TWICE:
-        count = min(tried, len(order))
+    products, order = len(places(rounded)), list[Place]()
+    for count in (*(count for count in _ROUNDED_TWICE if count < products), products):
+        if count and not order:
+            order = _most_sensitive_first(rounded, typical[:_SENSITIVITY_POSTS], work)
         write_packed_graph(rounded_twice(rounded, order[:count]), int8, labels)
         try:
             exported = _in_int8(int8, "packed-int8", checked, exact, parity)
         except ParityError as error:
-            if count == len(order):
+            if count == products:
                 raise
-            say(f"with {count} of {len(order)} products rounded twice: {error}")
+            say(f"with {count} of {products} products rounded twice: {error}")
         else:
             return replace(exported, parity=exported.parity | {"products_rounded_twice": float(count)})
-    raise AssertionError("the last try rounds all of them twice")
+    raise AssertionError("the last try returns or raises")
 
 
-def _sensitivity(rounded: EncoderWeights, ids: Sequence[Ids], work: Path) -> dict[Place, float]:
-    """How far rounding what enters one product once, all others twice, moves scores: the root of the mean square."""
+def _most_sensitive_first(rounded: EncoderWeights, ids: Sequence[Ids], work: Path) -> list[Place]:
+    """Products by how far scores move (root of the mean square) when they alone are rounded once, all others twice."""
     graph, everything = work / "sensitivity.onnx", places(rounded)
     write_packed_graph(rounded_twice(rounded, everything), graph, {})
     fine = _PLAIN.apply(run_graph(graph, ids))
-    moved = {}
+    moved: dict[Place, float] = {}
     for place in everything:
         others = [other for other in everything if other != place]
         write_packed_graph(rounded_twice(rounded, others), graph, {})
         moved[place] = float(np.sqrt(np.mean(score_change(fine, _PLAIN.apply(run_graph(graph, ids))) ** 2)))
-    return moved
+    return sorted(everything, key=moved.__getitem__, reverse=True)
 
 
 def _padded(
@@ -153,14 +154,18 @@ def _padded(
     checked: Sequence[Ids],
     network: Logits,
     vocabulary: int,
+    say: Callable[[str], None],
 ) -> Exported:
     fp32, int8 = work / "fp32.onnx", work / "int8.onnx"
     export_fp32(model, fp32, taxonomy, vocabulary)
     exact, parity = _exact(fp32, checked, network)
-    if config.precision == "fp32":
-        return Exported(fp32, "fp32", exact, parity | _in_company(fp32, checked))
-    quantize_rowwise(fp32, int8, weight_bits=config.weight_bits)
-    return _in_int8(int8, "int8-rowwise", checked, exact, parity)
+    if config.precision == "int8":
+        quantize_rowwise(fp32, int8, weight_bits=config.weight_bits)
+        try:
+            return _in_int8(int8, "int8-rowwise", checked, exact, parity)
+        except ParityError as error:
+            say(f"the padded graph stays in fp32: {error}")
+    return Exported(fp32, "fp32", exact, parity | _in_company(fp32, checked))
 
 
 def _exact(graph: Path, checked: Sequence[Ids], network: Logits) -> tuple[Logits, dict[str, float]]:
