@@ -194,7 +194,7 @@ class _PackedGraph:
     def _activation(self, rows: ir.Value, then: Product) -> ir.Value:
         if self._weights.activation == "gelu":
             return self._op("Gelu", [rows])
-        if isinstance(then, Int8Dense) and then.inputs.zero_point == 0:
+        if isinstance(then, Int8Dense) and then.inputs.zero_point == 0 and not then.twice:
             return rows  # rounding to uint8 cuts off all that is negative
         return self._op("Relu", [rows])
 
