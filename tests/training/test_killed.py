@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 from unittest import mock
 
+import onnx
 import torch
 
 from earshot.bundle import Bundle
@@ -36,8 +37,8 @@ def between_the_best_weights_and_the_checkpoint() -> None:
     kill_after(Checkpoints, "save_best")
 
 
-def before_the_graph_is_exported() -> None:
-    mock.patch.object(torch.onnx, "export", lambda *_, **__: kill_here()).start()
+def while_the_graph_is_exported() -> None:
+    kill_after(onnx, "save")
 
 
 def while_the_bundle_is_written() -> None:
@@ -48,7 +49,7 @@ MOMENTS = (
     in_the_middle_of_an_epoch,
     while_a_checkpoint_is_written,
     between_the_best_weights_and_the_checkpoint,
-    before_the_graph_is_exported,
+    while_the_graph_is_exported,
     while_the_bundle_is_written,
 )
 
