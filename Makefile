@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: help serve test check lint types imports spelling format docs bench model baseline clean
+.PHONY: help serve test check lint types imports spelling format docs bench model student baseline clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -46,13 +46,18 @@ bench: $(VENV)/.dev  ## Measure speed against the machine's limit and peers, int
 
 EARSHOT_DATA ?= ../shared/data
 POSTS := --data $(EARSHOT_DATA)/posts/train.jsonl --data data/authored.jsonl --held-out $(EARSHOT_DATA)/posts/benchmark.jsonl
-# Interrupted, it goes on where it was; teachers that are there are not trained again.
-model: runs/teacher-a runs/teacher-b  ## Train the embedded model again (some hours on 2 cores)
-	$(BIN)/earshot train --config training/recipes/default.toml $(POSTS) \
-	  --set 'distillation.unlabelled=["$(EARSHOT_DATA)/posts/unlabelled.jsonl"]' --output earshot/models/default --resume
+# Interrupted, they go on where they were.
+model: $(VENV)/.dev  ## Train the embedded model again (half an hour to an hour on 2 cores)
+	$(BIN)/earshot train --config training/recipes/default.toml $(POSTS) --output earshot/models/default --resume
 
+student: runs/teacher-a runs/teacher-b  ## Distil two teachers into a student (twice as long again; teachers that are there stay)
+	$(BIN)/earshot train --config training/recipes/student.toml $(POSTS) \
+	  --set 'distillation.unlabelled=["$(EARSHOT_DATA)/posts/unlabelled.jsonl"]' --output runs/student --resume
+
+runs/teacher-a: RECIPE = default
+runs/teacher-b: RECIPE = teacher-b
 runs/teacher-%: $(VENV)/.dev
-	$(BIN)/earshot train --config training/recipes/teacher-$*.toml $(POSTS) --output $@ --keep-checkpoints --resume
+	$(BIN)/earshot train --config training/recipes/$(RECIPE).toml $(POSTS) --output $@ --keep-checkpoints --resume
 
 baseline: $(VENV)/.dev  ## Train the TF-IDF baseline on the same data
 	$(BIN)/earshot train --config training/recipes/baseline.toml --data $(EARSHOT_DATA)/posts/train.jsonl \
