@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from earshot.cpu import available_cpus
+from earshot.cpu import available_cpus, sums_products_exactly
 from earshot.errors import SessionError
 from earshot.packing import MAX_BATCH_TOKENS, Rows, batches
 
@@ -64,6 +64,7 @@ class OnnxSession:
         threads: Runs that go on at once; by default the processors that this process may use.
         provider: The execution provider that must be in use.
         max_batch_tokens: Tokens in one run of a packed graph, which bounds the memory that runs take.
+        exact_sums: Whether the processor's fast int8 products are exact; by default what it says of itself.
 
     Raises:
         SessionError: onnxruntime cannot load the graph or does not give the provider.
@@ -76,14 +77,15 @@ class OnnxSession:
         threads: int | None = None,
         provider: str = "CPUExecutionProvider",
         max_batch_tokens: int = MAX_BATCH_TOKENS,
+        exact_sums: bool | None = None,
     ) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # its errors reach us as exceptions; standard error gets our one line
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Without VNNI, neighbouring uint8-int8 products are added in 16 bits and saturate; this takes exact ones there.
-        options.add_session_config_entry("session.x64quantprecision", "1")
+        if not (sums_products_exactly() if exact_sums is None else exact_sums):  # slower products, which don't saturate
+            options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             self._session = onnxruntime.InferenceSession(str(graph), options, providers=[provider])
         except Exception as error:  # onnxruntime's own exceptions share no public base

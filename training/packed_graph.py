@@ -263,7 +263,7 @@ class _PackedGraph:
         finer = self._float(f"{name}.finer_step", inputs.step / _FINER)
         middle = self._constant("middle", np.array(_MIDDLE, np.uint8))
         whole = self._op("QuantizeLinear", [left, finer, middle])
-        return self._op("Add", [rough, self._int8_product(name, product, whole, finer, middle)])
+        return self._op("Add", [rough, self._int8_product(f"{name}.again", product, whole, finer, middle)])
 
     def _row_step_product(self, name: str, rows: ir.Value, product: Int8Dense, inputs: RowStep) -> ir.Value:
         magnitude = self._op("Abs", [rows]) if inputs.signed else rows
@@ -282,7 +282,9 @@ class _PackedGraph:
             middle = self._constant("middle", np.array(_MIDDLE, np.uint8))
             middles = self._op("Expand", [middle, self._op("Shape", [self.input_ids])])
             whole = self._op("QuantizeLinear", [left, finer, middles], axis=0)
-            part = self._int8_product(name, product, whole, self._float("one_finer_step", 1 / _FINER), middle)
+            part = self._int8_product(
+                f"{name}.again", product, whole, self._float("one_finer_step", 1 / _FINER), middle
+            )
             sums = self._op("Add", [sums, part])
         return self._op("Add", [self._op("Mul", [sums, steps]), self._constant(f"{name}.bias", product.bias)])
 
@@ -295,7 +297,11 @@ class _PackedGraph:
         zero_point: ir.Value,
         bias: ir.Value | None = None,
     ) -> ir.Value:
-        """A product of whole numbers, times both scales, plus the bias."""
+        """A product of whole numbers, times both scales, plus the bias.
+
+        Each has its own copy of the weights, which onnxruntime packs for each anyway; where it has to recode them for a
+        processor without VNNI, it fails over shared ones.
+        """
         weight, scale = self._constant(f"{name}.weight", product.weight), self._constant(f"{name}.scale", product.scale)
         inputs = [whole, weight, step, scale, zero_point, *([] if bias is None else [None, bias])]
         return self._op("MatMulIntegerToFloat", inputs, domain=_CONTRIBUTED)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
 
-from earshot.cpu import available_cpus
+from earshot.cpu import available_cpus, sums_products_exactly
 
 AFFINITY = available_cpus(Path("/nonexistent"))
 
@@ -53,3 +54,15 @@ def test_a_quota_below_one_processor_still_gives_one(tmp_path: Path) -> None:
 
 def test_the_affinity_is_not_the_hosts_count() -> None:
     assert 1 <= AFFINITY <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="only an x86 may lack it")
+@pytest.mark.parametrize(
+    ("flags", "exact"),
+    [("sse4_2 avx2 fma", False), ("avx2 avx512_vnni", True), ("avx2 avx_vnni", True), ("avx512vl", False)],
+)
+def test_a_processor_sums_exactly_when_it_says_that_it_has_vnni(tmp_path: Path, flags: str, exact: bool) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t:\n")
+    assert sums_products_exactly(cpuinfo) is exact
+    assert sums_products_exactly(tmp_path / "missing") is False

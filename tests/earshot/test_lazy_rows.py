@@ -15,7 +15,7 @@ LINES = st.lists(
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(LINES, st.booleans(), st.booleans())
-def test_rows_read_lazily_are_those_read_at_once(lines: list[str], with_bom: bool, ends: bool, tmp_path: Path) -> None:
+def test_rows_read_lazily_are_those_read_at_once(tmp_path: Path, lines: list[str], with_bom: bool, ends: bool) -> None:
     path = tmp_path / "posts.jsonl"
     text = "\n".join(lines) + ("\n" if ends else "")
     path.write_text(text, encoding="utf-8-sig" if with_bom else "utf-8")

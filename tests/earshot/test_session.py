@@ -130,7 +130,8 @@ def test_metadata_that_does_not_fit_the_outputs_is_refused(
         session.labels()
 
 
-def test_the_largest_products_do_not_saturate_whatever_the_processor(tmp_path: Path) -> None:
+@pytest.mark.parametrize("exact_sums", [None, False])
+def test_the_largest_products_do_not_saturate_whatever_the_processor(tmp_path: Path, exact_sums: bool | None) -> None:
     # Two neighbouring products are added in 16 bits where there is no VNNI: 2 * 255 * 127 does not fit there, so such
     # a processor gives another sum, unless the session asks for exact ones.
     graph = onnx.load_model_from_string(tiny_graph(Taxonomy.default())).graph
@@ -162,6 +163,6 @@ def test_the_largest_products_do_not_saturate_whatever_the_processor(tmp_path: P
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
     path = tmp_path / "model.onnx"
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
-    session = OnnxSession(path, threads=1)
+    session = OnnxSession(path, threads=1, exact_sums=exact_sums)
     assert session.run([REFUND]).category.tolist() == [[255 * 127 * width] * categories]
     session.close()
