@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 from onnx import helper
@@ -136,7 +138,7 @@ def test_the_largest_products_do_not_saturate_whatever_the_processor(tmp_path: P
     # a processor gives another sum, unless the session asks for exact ones.
     graph = onnx.load_model_from_string(tiny_graph(Taxonomy.default())).graph
     width, categories = 64, len(Taxonomy.default().categories)
-    constants = {
+    constants: dict[str, npt.NDArray[Any]] = {
         "rows": np.full((20, width), 255, np.uint8),
         "weights": np.full((width, categories), 127, np.int8),
         "zero": np.array(0, np.uint8),

@@ -28,7 +28,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     model, taxonomy = classifier("bert"), Taxonomy.default()
     tiny = write_tiny_bundle(folder / "tiny", taxonomy=taxonomy)
     write_packed_graph(read_weights(model), folder / GRAPH, label_metadata(taxonomy))
-    files = {
+    files: dict[str, Path | bytes] = {
         GRAPH: folder / GRAPH,
         TOKENIZER: tiny.tokenizer_path,
         MODEL_CARD: b"# made up\n",
