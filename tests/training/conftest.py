@@ -69,6 +69,11 @@ def tiny_encoder(authored_rows: list[Row], tmp_path_factory: pytest.TempPathFact
     return folder
 
 
+def set_options(settings: dict[str, str]) -> list[str]:
+    """Training settings as `--set` options."""
+    return [option for name, value in settings.items() for option in ("--set", f"{name}={value}")]
+
+
 @pytest.fixture(scope="session")
 def tiny_training(tiny_encoder: Path, authored_file: Path) -> list[str]:
     """The arguments of `earshot` that fine-tune the tiny encoder, to write a bundle into the folder where it runs."""
@@ -79,9 +84,8 @@ def tiny_training(tiny_encoder: Path, authored_file: Path) -> list[str]:
         "optimization.learning_rate": "0.003",
         "optimization.checkpoint_steps": "3",
     }
-    options = [option for name, value in settings.items() for option in ("--set", f"{name}={value}")]
     data = ["--data", str(authored_file), "--base-model", str(tiny_encoder)]
-    return ["train", *data, "--output", "bundle", "--tracking-uri", "sqlite:///mlflow.db", *options]
+    return ["train", *data, "--output", "bundle", "--tracking-uri", "sqlite:///mlflow.db", *set_options(settings)]
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from earshot.errors import EarshotError
 from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
 from tests.training.children import run, run_together
+from tests.training.conftest import set_options
 from training.base_model import load_base_model
 from training.class_weights import ClassWeights
 from training.collator import length_grouped_batches, pad
@@ -53,8 +54,10 @@ def sober(sober_encoder: Path, authored_file: Path) -> list[str]:
         "optimization.max_batch_tokens": "600",
         "optimization.learning_rate": "0.001",
     }
-    options = [option for name, value in settings.items() for option in ("--set", f"{name}={value}")]
-    return ["train", "--data", str(authored_file), "--base-model", str(sober_encoder), "--output", "bundle", *options]
+    # Named, or the one that another training of this test run left in the environment would be taken.
+    tracking = ["--tracking-uri", "sqlite:///mlflow.db"]
+    data = ["--data", str(authored_file), "--base-model", str(sober_encoder), *tracking]
+    return ["train", *data, "--output", "bundle", *set_options(settings)]
 
 
 @pytest.fixture(scope="module")
