@@ -26,7 +26,6 @@ from earshot.bundle import Bundle
 from earshot.cpu import available_cpus
 from earshot.normalization import normalize
 from earshot.session import Ids
-from earshot.tokenization import Tokenizer
 
 LENGTHS = ((1, 16), (17, 32), (33, 64), (65, 256))
 BATCHES = (1, 16, 64)
@@ -37,11 +36,7 @@ _ALL = (PACKED_INT8, PADDED_DYNAMIC, PADDED_ROWS, PACKED_FP32, PADDED_FP32)
 
 def encoded(bundle: Bundle, texts: list[str]) -> list[Ids]:
     """Token ids of each text, as the bundle reads it."""
-    limits = bundle.manifest.limits
-    tokenizer = Tokenizer.load(
-        bundle.tokenizer_path, max_tokens=limits.max_tokens, max_characters=limits.max_characters
-    )
-    return [encoding.ids for encoding in tokenizer.encode([normalize(text) for text in texts])]
+    return [encoding.ids for encoding in bundle.tokenizer().encode([normalize(text) for text in texts])]
 
 
 def processor() -> str:

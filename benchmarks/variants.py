@@ -11,7 +11,6 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from earshot.bundle import Bundle
-from earshot.tokenization import Tokenizer
 from training.export import read_weights
 from training.export_onnx import export_fp32, label_metadata
 from training.packed_graph import write_packed_graph
@@ -73,10 +72,6 @@ class Variants:
         write_packed_graph(weights, path, label_metadata(self.bundle.manifest.taxonomy))
 
     def _padded_fp32(self, path: Path) -> None:
-        manifest = self.bundle.manifest
-        limits = manifest.limits
-        tokenizer = Tokenizer.load(
-            self.bundle.tokenizer_path, max_tokens=limits.max_tokens, max_characters=limits.max_characters
-        )
-        export_fp32(load_weights(self.bundle), path, manifest.taxonomy, tokenizer.vocabulary_size)
+        vocabulary = self.bundle.tokenizer().vocabulary_size
+        export_fp32(load_weights(self.bundle), path, self.bundle.manifest.taxonomy, vocabulary)
         onnx.checker.check_model(onnx.load(path))

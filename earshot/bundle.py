@@ -33,6 +33,7 @@ from earshot.errors import BundleError, BundleIntegrityError, BundleVersionError
 from earshot.post import Rejection, Result
 from earshot.predictor import ModelIdentity
 from earshot.taxonomy import Taxonomy
+from earshot.tokenization import Tokenizer
 
 SCHEMA_VERSION: Literal[1] = 1
 DEFAULT = "default"
@@ -279,6 +280,15 @@ class Bundle:
     def tokenizer_path(self) -> Path:
         """The tokenizer's definition."""
         return self.folder / TOKENIZER
+
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, within the bundle's limits.
+
+        Raises:
+            BundleIntegrityError: Its file is no tokenizer.
+        """
+        limits = self.manifest.limits
+        return Tokenizer.load(self.tokenizer_path, max_tokens=limits.max_tokens, max_characters=limits.max_characters)
 
     @property
     def identity(self) -> ModelIdentity:

@@ -18,7 +18,7 @@ from earshot.post import Post, Prediction, Rejection, Result
 from earshot.predictor import ModelIdentity
 from earshot.screening import Screening, screen
 from earshot.taxonomy import Taxonomy
-from earshot.tokenization import Encoding, Tokenizer
+from earshot.tokenization import Encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,7 @@ class Pipeline:
         self.bundle = bundle
         self.taxonomy: Taxonomy = manifest.taxonomy
         self.identity: ModelIdentity = bundle.identity
-        self._tokenizer = Tokenizer.load(
-            bundle.tokenizer_path,
-            max_tokens=manifest.limits.max_tokens,
-            max_characters=manifest.limits.max_characters,
-        )
+        self._tokenizer = bundle.tokenizer()
         self.session: Session = open_session(bundle, backend, threads=threads)
         try:
             bundle.check_labels(*self.session.labels())

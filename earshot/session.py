@@ -55,6 +55,21 @@ class Logits:
     secondary: Float
     urgency: Float | None
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Logits:
+        """The logits of these posts, in their order."""
+        urgency = None if self.urgency is None else self.urgency[rows]
+        return Logits(self.category[rows], self.secondary[rows], urgency)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Logits]) -> Logits:
+        """The logits of several lots of posts, at least one, as those of one."""
+        urgency = [part.urgency for part in parts if part.urgency is not None]
+        return cls(
+            category=np.concatenate([part.category for part in parts]),
+            secondary=np.concatenate([part.secondary for part in parts]),
+            urgency=np.concatenate(urgency) if urgency else None,
+        )
+
 
 class OnnxSession:
     """One graph, loaded once, called from as many threads as there are processors.

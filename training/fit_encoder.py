@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -306,16 +306,7 @@ class EncoderFit:
         rows = np.arange(len(ids))[index::count] if index < len(ids) else np.arange(1)
         told = self.processes.gather((rows, self.predict([ids[row] for row in rows])))
         order = np.unique(np.concatenate([rows for rows, _ in told]), return_index=True)[1]
-
-        def together(heads: Iterable[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-            return np.concatenate(list(heads))[order]
-
-        urgency = [logits.urgency for _, logits in told if logits.urgency is not None]
-        return Logits(
-            category=together(logits.category for _, logits in told),
-            secondary=together(logits.secondary for _, logits in told),
-            urgency=together(urgency) if urgency else None,
-        )
+        return Logits.joined([logits for _, logits in told]).take(order)
 
     def _start_from_probe(self, train: Lesson, ids: list[Ids]) -> None:
         category = train.targets.category.argmax(axis=1)

@@ -16,7 +16,6 @@ from earshot.bundle import Bundle
 from earshot.calibration import Scores
 from earshot.session import Logits, OnnxSession
 from earshot.taxonomy import Taxonomy
-from earshot.tokenization import Tokenizer
 from training.config import ConfigError
 
 _POSTS_AT_ONCE = 512
@@ -75,10 +74,7 @@ def _ask_one(bundle: Bundle, texts: Sequence[str], answers: Path) -> Scores:
 
 
 def _run(bundle: Bundle, texts: Sequence[str]) -> Logits:
-    limits = bundle.manifest.limits
-    tokenizer = Tokenizer.load(
-        bundle.tokenizer_path, max_tokens=limits.max_tokens, max_characters=limits.max_characters
-    )
+    tokenizer = bundle.tokenizer()
     session = OnnxSession(bundle.graph_path)
     parts: list[Logits] = []
     try:
@@ -89,9 +85,4 @@ def _run(bundle: Bundle, texts: Sequence[str]) -> Logits:
                 bar.update(len(some))
     finally:
         session.close()
-    urgency = [part.urgency for part in parts if part.urgency is not None]
-    return Logits(
-        category=np.concatenate([part.category for part in parts]),
-        secondary=np.concatenate([part.secondary for part in parts]),
-        urgency=np.concatenate(urgency) if urgency else None,
-    )
+    return Logits.joined(parts)

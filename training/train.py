@@ -165,7 +165,8 @@ def _fit_encoder(request: Request, material: Material, run: Run, say: Say, *, re
         on_epoch_end=on_epoch_end,
     )
     say(f"best epoch by validation: {progress.best_epoch + 1}")
-    save_encoder(fit.model.encoder, base, request.work / "encoder")
+    if request.keep_checkpoints:
+        save_encoder(fit.model.encoder, base, request.work / "encoder")
     ids = [encoding.ids for encoding in tokenizer.encode(validation.texts)]
     _move_scope(fit, ids, validation, request, say)
     tokenizer_path = request.work / "tokenizer.json"
@@ -230,16 +231,11 @@ def _finish(request: Request, fit: _Fit, material: Material, say: Say) -> Bundle
     calibration = fit_calibration(fit.validation_logits, validation, weights)
     scores = calibration.apply(fit.validation_logits)
     thresholds = select_thresholds(scores, validation, request.config.decision, weights)
-    clear = validation.take(np.flatnonzero(~validation.ambiguous))
+    rows = np.flatnonzero(~validation.ambiguous)
+    clear = validation.take(rows)
     figures = validation_figures(fit.validation_logits, validation, calibration) | {"n": float(len(validation))}
     if 0 < len(clear) < len(validation):
-        kept = ~validation.ambiguous
-        urgency = fit.validation_logits.urgency
-        logits = Logits(
-            category=fit.validation_logits.category[kept],
-            secondary=fit.validation_logits.secondary[kept],
-            urgency=None if urgency is None else urgency[kept],
-        )
+        logits = fit.validation_logits.take(rows)
         unambiguous = validation_figures(logits, clear, calibration) | {"n": float(len(clear))}
         figures |= {f"unambiguous_{name}": value for name, value in unambiguous.items()}
     for name, value in (figures | fit.parity).items():
