@@ -10,6 +10,8 @@ from earshot.bundle import Bundle
 from earshot.pipeline import Pipeline
 from tests.tiny import write_tiny_bundle
 
+pytest_plugins = ["tests.browser"]
+
 # The same examples at every run, because a red test must not turn green by itself, and no deadline, because a test
 # never asserts on time. `pytest --hypothesis-profile=explore` looks further.
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
