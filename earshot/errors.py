@@ -9,6 +9,8 @@ EarshotError
 │   └── BundleVersionError     a manifest schema that this version does not read
 ├── JournalError         the kept results of an interrupted run belong to another one
 ├── SessionError         onnxruntime did not give what was asked for
+├── FeedbackError        the database of corrections cannot be reached, or is not one
+│   └── IdempotencyKeyReusedError   a key that was used for another correction before
 └── MissingExtraError    an optional part is not installed
 ```
 """
@@ -82,6 +84,14 @@ class BundleVersionError(BundleError):
 
 class SessionError(EarshotError):
     """The onnxruntime session cannot be created as asked for."""
+
+
+class FeedbackError(EarshotError):
+    """The database of corrections cannot be reached, or is not one that this version can use."""
+
+
+class IdempotencyKeyReusedError(FeedbackError):
+    """An idempotency key was used for another correction before."""
 
 
 class MissingExtraError(EarshotError):

@@ -10,7 +10,7 @@ from earshot.bundle import Bundle
 from earshot.pipeline import Pipeline
 from tests.tiny import write_tiny_bundle
 
-pytest_plugins = ["tests.browser"]
+pytest_plugins = ["tests.browser", "tests.postgresql"]
 
 # The same examples at every run, because a red test must not turn green by itself, and no deadline, because a test
 # never asserts on time. `pytest --hypothesis-profile=explore` looks further.
