@@ -5,18 +5,14 @@ The classes named as in the core (`Post`, `Prediction`) are its JSON; the core's
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Final, TypeVar
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
-    ValidationError,
 )
-from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_plain_validator_function
 
 import earshot
@@ -28,27 +24,7 @@ from earshot.taxonomy import Taxonomy
 from service.body import BODY
 from service.errors import FieldProblem, UnusableRequestError
 from service.settings import Settings
-
-_Model = TypeVar("_Model", bound="_Received")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_NOT_UNICODE: Final = "holds half a surrogate pair, which is not Unicode"
-_MAX_FIELDS = 16  # of an object that is looked at; far more than any has, so that junk costs nothing
-_MAX_SHOWN_NAME = 80  # characters of a caller's own field name that a message repeats
-
-
-class _Wire(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class _Received(_Wire):
-    # Strict: the text "true" is not true. No other fields: a misspelt one would be silently ignored.
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-def _encodable(value: str) -> str:
-    if _LONE_SURROGATE.search(value):
-        raise PydanticCustomError("not_unicode", _NOT_UNICODE)
-    return value
+from service.wire import LONE_SURROGATE, Received, Wire, encodable, validate
 
 
 def _unavailable(value: bool) -> bool:
@@ -57,20 +33,20 @@ def _unavailable(value: bool) -> bool:
     return value
 
 
-class Post(_Received):
+class Post(Received):
     """One message from the outside."""
 
     text: str = Field(examples=["You took 14.99 twice today"])
     """The message as it was written. What lies beyond the model's reach is not read; then `truncated` is true."""
 
-    id: Annotated[str, AfterValidator(_encodable)] | None = Field(default=None, examples=["a1"])
+    id: Annotated[str, AfterValidator(encodable)] | None = Field(default=None, examples=["a1"])
     """Your name for it, a string; it is echoed and never read."""
 
 
 def _read_post(item: object) -> earshot.Post | earshot.Rejection:
     """Turn one item of a request into a post, or into the reason why it is none, which spoils no other."""
     try:
-        post = _validate(Post, {"text": item} if isinstance(item, str) else item, "post")
+        post = validate(Post, {"text": item} if isinstance(item, str) else item, "post")
     except UnusableRequestError as error:
         return earshot.Rejection(
             id=_usable_id(item),
@@ -83,7 +59,7 @@ def _read_post(item: object) -> earshot.Post | earshot.Rejection:
 
 def _usable_id(item: object) -> str | None:
     found = item.get("id") if isinstance(item, dict) else None
-    return found if isinstance(found, str) and not _LONE_SURROGATE.search(found) else None
+    return found if isinstance(found, str) and not LONE_SURROGATE.search(found) else None
 
 
 class _ReadByItself:
@@ -102,7 +78,7 @@ Item = Annotated[earshot.Post | earshot.Rejection, _ReadByItself()]
 """One of a request's posts, or why it is none."""
 
 
-class ClassifyRequest(_Received):
+class ClassifyRequest(Received):
     """Posts to judge."""
 
     posts: list[Item] = Field(
@@ -129,42 +105,10 @@ class ClassifyRequest(_Received):
         if isinstance(posts, list) and len(posts) > max_posts:
             detail = f"holds {len(posts)} posts, at most {max_posts} are allowed; send several requests"
             raise UnusableRequestError([FieldProblem("posts", detail)])
-        return _validate(cls, content, BODY)
+        return validate(cls, content, BODY)
 
 
-def _validate(model: type[_Model], content: object, whole: str) -> _Model:
-    """Validate, with every field at fault named; `whole` is the name for the content itself."""
-    if isinstance(content, dict) and len(content) > _MAX_FIELDS:
-        raise UnusableRequestError([FieldProblem(whole, f"has {len(content)} fields, far more than are known")])
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-    # Raised here, so that no exception that holds the content hangs on it.
-    raise UnusableRequestError([FieldProblem(_field(problem) or whole, _detail(problem)) for problem in found])
-
-
-def _field(problem: ErrorDetails) -> str:
-    path = ".".join(str(part) for part in problem["loc"])
-    return path[:_MAX_SHOWN_NAME]
-
-
-_DETAILS = {
-    "missing": "is missing",
-    "extra_forbidden": "is unknown",
-    "string_type": "must be a string",
-    "bool_type": "must be true or false",
-    "list_type": "must be a list",
-    "model_type": "must be an object",
-    "string_unicode": _NOT_UNICODE,
-}
-
-
-def _detail(problem: ErrorDetails) -> str:
-    return _DETAILS.get(problem["type"], problem["msg"])
-
-
-class ModelReference(_Wire):
+class ModelReference(Wire):
     """Which model spoke."""
 
     name: str = Field(examples=["earshot-default"])
@@ -182,7 +126,7 @@ class ModelReference(_Wire):
         return cls(name=identity.name, version=identity.version, digest=identity.digest)
 
 
-class Prediction(_Wire):
+class Prediction(Wire):
     """What the model says of one post."""
 
     id: str | None = Field(examples=["a1"])
@@ -224,7 +168,7 @@ class Prediction(_Wire):
     """Whether the end of the post was not read."""
 
 
-class PostProblem(_Wire):
+class PostProblem(Wire):
     """What is wrong with one post."""
 
     type: str = Field(examples=["empty-post"])
@@ -237,7 +181,7 @@ class PostProblem(_Wire):
     """What to do about it."""
 
 
-class PostError(_Wire):
+class PostError(Wire):
     """Stands in the place of a post that got no prediction."""
 
     id: str | None
@@ -247,7 +191,7 @@ class PostError(_Wire):
     """What is wrong."""
 
 
-class ClassifyResponse(_Wire):
+class ClassifyResponse(Wire):
     """One result per post, in the order of the posts."""
 
     model: ModelReference
@@ -257,7 +201,7 @@ class ClassifyResponse(_Wire):
     """The results."""
 
 
-class RequestLimits(_Wire):
+class RequestLimits(Wire):
     """What a request may ask."""
 
     max_posts_per_request: int
@@ -332,14 +276,14 @@ class ModelDescription(ModelReference):
         )
 
 
-class Health(_Wire):
+class Health(Wire):
     """The answer to a probe."""
 
     status: str = Field(examples=["ready"])
     """`alive` or `ready`."""
 
 
-class ProblemField(_Wire):
+class ProblemField(Wire):
     """One field at fault."""
 
     field: str = Field(examples=["posts"])
@@ -349,7 +293,7 @@ class ProblemField(_Wire):
     """What is wrong."""
 
 
-class Problem(_Wire):
+class Problem(Wire):
     """An error, as RFC 9457 has it."""
 
     type: str = Field(examples=["urn:earshot:problem:unusable-request"])
