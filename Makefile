@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: help serve test check lint types imports spelling format docs bench model student baseline clean
+.PHONY: help serve test check lint types imports spelling format docs bench model student small baseline clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -50,9 +50,14 @@ POSTS := --data $(EARSHOT_DATA)/posts/train.jsonl --data data/authored.jsonl --h
 model: $(VENV)/.dev  ## Train the embedded model again (half an hour to an hour on 2 cores)
 	$(BIN)/earshot train --config training/recipes/default.toml $(POSTS) --output earshot/models/default --resume
 
-student: runs/teacher-a runs/teacher-b  ## Distil two teachers into a student (twice as long again; teachers that are there stay)
-	$(BIN)/earshot train --config training/recipes/student.toml $(POSTS) \
-	  --set 'distillation.unlabelled=["$(EARSHOT_DATA)/posts/unlabelled.jsonl"]' --output runs/student --resume
+UNLABELLED := --set 'distillation.unlabelled=["$(EARSHOT_DATA)/posts/unlabelled.jsonl"]'
+student: runs/student  ## Distil two teachers into one network (two hours with the teachers; those that are there stay)
+small: runs/small  ## Distil the student into a network of 3 layers
+
+runs/student: runs/teacher-a runs/teacher-b
+runs/small: runs/student
+runs/student runs/small: $(VENV)/.dev
+	$(BIN)/earshot train --config training/recipes/$(@F).toml $(POSTS) $(UNLABELLED) --output $@ --keep-checkpoints --resume
 
 runs/teacher-a: RECIPE = default
 runs/teacher-b: RECIPE = teacher-b

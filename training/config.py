@@ -88,7 +88,9 @@ class OptimizationConfig(_Section):
         weight_decay: Of AdamW, not on biases and LayerNorm.
         warmup_fraction: Share of the steps during which the learning rate rises linearly; then it falls linearly.
         max_gradient_norm: Gradients are scaled down to it.
-        precision: `auto` takes bfloat16 autocast where the processor, or the GPU, has it in hardware.
+        rounded_epochs: In the last so many epochs the encoder computes with numbers rounded to int8, so that it learns
+            to be right with them (see `training/rounding.py`); a step takes a fifth longer.
+        precision: `auto` takes bfloat16 autocast where the processor, or the GPU, computes faster with it.
         checkpoint_steps: Steps between two checkpoints.
     """
 
@@ -103,6 +105,7 @@ class OptimizationConfig(_Section):
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_fraction: float = Field(default=0.06, ge=0, lt=1)
     max_gradient_norm: float = Field(default=1.0, gt=0)
+    rounded_epochs: int = Field(default=0, ge=0)
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     checkpoint_steps: int = Field(default=250, ge=1)
 

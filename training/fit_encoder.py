@@ -27,6 +27,7 @@ from training.features import Float, pool_posts
 from training.linear_probe import fit_probe
 from training.model import PostClassifier, likeness_loss, loss
 from training.processes import Processes
+from training.rounding import rounded
 from training.targets import Targets, Totals
 from training.validation import selection_score, validation_figures
 
@@ -95,7 +96,7 @@ class EncoderFit:
         self.model = PostClassifier(base.encoder, len(taxonomy.categories), len(taxonomy.urgencies), config.model)
         self._network = self.processes.prepare(self.model)
         precision = config.optimization.precision
-        self.bf16 = self.processes.supports_bf16() if precision == "auto" else precision == "bf16"
+        self.bf16 = self.processes.gains_by_bf16() if precision == "auto" else precision == "bf16"
 
     def run(
         self,
@@ -172,7 +173,11 @@ class EncoderFit:
         with _stop_between_steps() as stop_asked:
             while progress.epoch < settings.epochs and not self._gives_up(progress):
                 batches = length_grouped_batches(lengths, settings.batch_size, self.config.seed, progress.epoch)
-                progress = self._epoch(train, train_ids, batches, optimizer, progress, total, checkpoints, stop_asked)
+                last = progress.epoch >= settings.epochs - settings.rounded_epochs
+                with rounded(self.model.encoder, when=last):
+                    progress = self._epoch(
+                        train, train_ids, batches, optimizer, progress, total, checkpoints, stop_asked
+                    )
                 figures = validation_figures(self._predict_together(validation_ids), validation)
                 figures["train_loss"] = float(np.mean(progress.losses))
                 score = selection_score(figures)

@@ -125,19 +125,27 @@ class Processes:
         if "device" in states[self.index] and self.device.type != "cpu":
             torch.get_device_module(self.device).set_rng_state(states[self.index]["device"])
 
-    def supports_bf16(self) -> bool:
-        """Whether the device multiplies bfloat16 in hardware."""
+    def gains_by_bf16(self) -> bool:
+        """Whether the device computes faster in bfloat16; a rule and no timing, so that a resumed training agrees.
+
+        A processor does so by AMX, or by AVX-512's bf16 products on AMD; on Intel without AMX those run at half the
+        rate of float32 (docs/experiments.md, 13).
+        """
         if self.device.type == "cpu":
-            return bool({"avx512_bf16", "amx_bf16"} & _cpu_flags())
+            return _cpu_gains_by_bf16(_cpu_line("flags"), _cpu_line("vendor_id"))
         if self.device.type == "cuda":
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
         return bool(is_bf16_available())
 
 
-def _cpu_flags() -> frozenset[str]:
+def _cpu_gains_by_bf16(flags: str, vendor: str) -> bool:
+    return "amx_bf16" in flags.split() or ("avx512_bf16" in flags.split() and "AuthenticAMD" in vendor)
+
+
+def _cpu_line(name: str) -> str:
+    """What Linux says of the first processor; nothing elsewhere."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123 (a pseudo-file)
-            line = next((line for line in file if line.startswith("flags")), "")
+            return next((line for line in file if line.startswith(name)), "")
     except OSError:
-        return frozenset()
-    return frozenset(line.split())
+        return ""
