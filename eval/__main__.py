@@ -12,7 +12,7 @@ from earshot.bundle import MODEL_CARD, Bundle
 from earshot.command_line import backend_option, column_option, needs_extra
 from earshot.parity import ParityError
 from eval.errors import ResultsError
-from eval.suite import DATA_VARIABLE, data_roots, shipped_suites
+from eval.suite import DATA_VARIABLE, data_roots, named_suite, shipped_suites
 
 _MIN_RESAMPLES = 100
 
@@ -40,7 +40,9 @@ def evaluate() -> None:
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(min=_MIN_RESAMPLES))
 @click.option("--skip-bad-rows", is_flag=True, help="Leave unusable rows out instead of refusing the file.")
 @_data_root
+@click.pass_context
 def run(
+    context: click.Context,
     model: str,
     backend: str,
     suite: str,
@@ -54,7 +56,8 @@ def run(
 ) -> None:
     """Judge a bundle or a running service on a suite.
 
-    Writes results.json, predictions.jsonl (both without any text) and report.html (with texts: not for publication).
+    Writes results.json, predictions.jsonl, summary.md and junit.xml (all without any text) and report.html (with
+    texts: not for publication). Exits 1 when a gate of the suite fails, 2 when it cannot be judged.
     """
     with needs_extra("earshot eval", "eval"):
         from eval.console import summary
@@ -79,8 +82,59 @@ def run(
         command=shlex.join(typed),
         backend=backend,
     )
-    click.echo(summary(judge(request)))
-    click.echo(f"\nwrote {output}/: results.json, report.html, predictions.jsonl")
+    found = judge(request)
+    click.echo(summary(found))
+    click.echo(f"\nwrote {output}/: results.json, report.html, predictions.jsonl, summary.md, junit.xml")
+    _exit(context, found.verdict, f"{output}: see the gates and problems above")
+
+
+@evaluate.command()
+@click.argument("champion", type=click.Path(path_type=Path), metavar="DIR_A")
+@click.argument("challenger", type=click.Path(path_type=Path), metavar="DIR_B")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write comparison.json, summary.md, junit.xml.")
+@click.option("--suite", help="Use this suite's gates (a name or a file) instead of those that judged DIR_B.")
+@click.option("--alpha", default=0.05, show_default=True, type=click.FloatRange(0, 1, min_open=True, max_open=True))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of bootstrap and tests.")
+@click.option("--resamples", default=2000, show_default=True, type=click.IntRange(min=_MIN_RESAMPLES))
+@click.pass_context
+def compare(
+    context: click.Context,
+    champion: Path,
+    challenger: Path,
+    output: Path | None,
+    suite: str | None,
+    alpha: float,
+    seed: int,
+    resamples: int,
+) -> None:
+    """Compare a challenger (DIR_B) with the champion (DIR_A) on the same posts; either is what `run` wrote.
+
+    Exits 1 when the challenger is significantly worse or fails a gate, 2 when it cannot be judged, otherwise 0.
+    """
+    with needs_extra("earshot eval compare", "eval"):
+        from eval.comparison import Options
+        from eval.comparison import compare as confront
+        from eval.comparison_files import write_comparison
+        from eval.console import comparison_summary
+    gates = named_suite(suite).gates if suite else None
+    options = Options(alpha=alpha, resamples=resamples, seed=seed)
+    found = confront(champion, challenger, gates=gates, options=options)
+    click.echo(comparison_summary(found))
+    if output is not None:
+        names = write_comparison(found, output)
+        click.echo(f"\nwrote {output}/: {', '.join(names)}")
+    _exit(context, found.verdict, found.reasons[0])
+
+
+_EXIT_CODES = {"pass": 0, "fail": 1, "cannot judge": 2}
+
+
+def _exit(context: click.Context, verdict: str | None, reason: str) -> None:
+    """Say on standard error what forbids a release, and leave with the verdict's exit code."""
+    code = _EXIT_CODES[verdict or "pass"]
+    if code:
+        click.echo(f"earshot: {verdict}: {reason}", err=True)
+        context.exit(code)
 
 
 @evaluate.command()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from eval.comparison import Comparison
+from eval.differences import Difference
+from eval.gates import needs_champion
 from eval.report import cautions, interval, shown, title
 from eval.results import EvaluationResults, Figure, LabelFigures
+from eval.verdict import GateOutcome, Problem
 
 
 def summary(results: EvaluationResults) -> str:
@@ -22,7 +26,45 @@ def summary(results: EvaluationResults) -> str:
     ]
     if notes := cautions(results):
         lines += ["", *(f"! {note}" for note in notes)]
-    return "\n".join(lines)
+    lines += ["", *_judged(results.gates, results.problems)]
+    if results.verdict:
+        lines.append(f"verdict: {results.verdict}")
+    if waiting := needs_champion(results.suite.gates):
+        lines.append(f"{len(waiting)} gates compare with a champion: earshot eval compare CHAMPION THIS")
+    return "\n".join(lines).rstrip()
+
+
+def comparison_summary(found: Comparison) -> str:
+    """What a comparison found: the tests, who flipped, the gates, and the verdict last."""
+    champion, challenger = found.champion, found.challenger
+    lines = [
+        f"champion   {champion.name} {champion.version} ({champion.digest[:19]}…)",
+        f"challenger {challenger.name} {challenger.version} ({challenger.digest[:19]}…)",
+        f"on {found.suite}, slice {found.slice}, {found.n:,} posts",
+        "",
+    ]
+    if found.tests:
+        heads = ("", "champion → challenger", "difference (95 %)", "adjusted p")
+        lines += [*_aligned([heads, *map(_test_row, found.tests)]), ""]
+    if found.mcnemar:
+        test = found.mcnemar
+        lines.append(
+            f"category: {test.champion_only} posts broken, {test.challenger_only} fixed (McNemar p = {test.p:.2g})"
+        )
+    lines += [*_judged(found.gates, found.problems), *(f"- {reason}" for reason in found.reasons if not found.problems)]
+    return "\n".join([*lines, f"verdict: {found.verdict}"])
+
+
+def _test_row(one: Difference) -> tuple[str, str, str, str]:
+    ends = "no interval" if one.low is None or one.high is None else f"{one.low:+.3f} to {one.high:+.3f}"
+    moved = f"{one.champion:.3f} → {one.challenger:.3f}"
+    return title(one.metric), moved, f"{one.difference:+.3f} ({ends})", f"{one.p_adjusted:.2g}"
+
+
+def _judged(outcomes: Sequence[GateOutcome], problems: Sequence[Problem]) -> Iterator[str]:
+    yield from (f"problem: {one}" for one in problems)
+    for one in outcomes:
+        yield f"{one.verdict:<12}  {one.name}: {one.says}{'' if one.required else ' (not required)'}"
 
 
 def _row(figure: Figure) -> tuple[str, str, str, str]:

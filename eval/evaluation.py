@@ -14,16 +14,15 @@ import numpy as np
 from earshot.post import Prediction
 from earshot.taxonomy import Taxonomy
 from eval.errors import SuiteError
+from eval.families import all_families, confidence, sum_families
 from eval.metrics import DEFINITIONS, URGENCY
-from eval.metrics.calibration_error import calibration_error, reliability
-from eval.metrics.classification import classification, confusion_matrix
-from eval.metrics.family import Family, Ints
-from eval.metrics.ordinal import ordinal
-from eval.metrics.scope import scope
-from eval.metrics.selective import selective
+from eval.metrics.calibration_error import reliability
+from eval.metrics.classification import confusion_matrix
+from eval.metrics.family import Figures, Ints
+from eval.metrics.selective import risk_coverage
 from eval.results import ConfusionMatrix, Figure, GroupResult, LabelFigures, SliceResult
 from eval.samples import Sample, SampleArrays
-from eval.slices import Slice, Value, default_slices, value_of, values_in
+from eval.slices import Slice, Value, default_slices, is_value, value_of, values_in
 from eval.suite import Suite
 from eval.uncertainty import MIN_STRATUM, bootstrap
 
@@ -61,11 +60,13 @@ class Findings:
         slices: Each slice that holds posts, the primary one first.
         groups: The groups within the primary slice, by column, the largest first.
         primary: The samples of the primary slice.
+        membership: The names of the slices and groups that each sample belongs to, in the samples' order.
     """
 
     slices: tuple[SliceResult, ...]
     groups: tuple[GroupResult, ...]
     primary: tuple[Sample, ...]
+    membership: tuple[tuple[str, ...], ...]
 
 
 def judge(samples: Sequence[Sample], suite: Suite, taxonomy: Taxonomy, resampling: Resampling) -> Findings:
@@ -97,7 +98,16 @@ def judge(samples: Sequence[Sample], suite: Suite, taxonomy: Taxonomy, resamplin
             for value in values_in([sample.post for sample in members[0]], column)
         ),
         primary=tuple(members[0]),
+        membership=tuple(_names(sample, slices, suite.group_by) for sample in samples),
     )
+
+
+def _names(sample: Sample, slices: Sequence[Slice], group_by: Sequence[str]) -> tuple[str, ...]:
+    names = [one.name for one in slices if one.holds(sample.post)]
+    if slices[0].holds(sample.post):
+        values = ((column, value_of(sample.post, column)) for column in group_by)
+        names += [f"{column} = {value}" for column, value in values if is_value(value)]
+    return tuple(names)
 
 
 def _judge_group(
@@ -105,7 +115,7 @@ def _judge_group(
 ) -> GroupResult:
     held = [sample for sample in samples if value_of(sample.post, column) == value]
     arrays = SampleArrays.of(held, taxonomy)
-    figures = _figures(_families(arrays, taxonomy), arrays.category, resampling)
+    figures = _figures(sum_families(arrays, taxonomy), arrays.category, resampling)
     return GroupResult(
         column=column, value=str(value), n=len(held), rejected=_rejected(held), figures=_overall(figures)
     )
@@ -113,7 +123,7 @@ def _judge_group(
 
 def _judge_slice(one: Slice, samples: Sequence[Sample], taxonomy: Taxonomy, resampling: Resampling) -> SliceResult:
     arrays = SampleArrays.of(samples, taxonomy)
-    figures = _figures(_families(arrays, taxonomy), arrays.category, resampling)
+    figures = _figures(all_families(arrays, taxonomy), arrays.category, resampling)
     urgency_n = int((arrays.urgency >= 0).sum())
     confusion = _confusion(arrays.category, arrays.predicted_category, taxonomy.category_names)
     urgency_confusion = _confusion(arrays.urgency, arrays.predicted_urgency, taxonomy.urgency_names)
@@ -133,28 +143,11 @@ def _judge_slice(one: Slice, samples: Sequence[Sample], taxonomy: Taxonomy, resa
         urgency_confusion=urgency_confusion if urgency_n else None,
         reliability=tuple(bins),
         review_reasons=_review_reasons(samples),
+        risk_coverage=tuple(risk_coverage(arrays.predicted_category != arrays.category, confidence(arrays))),
     )
 
 
-def _families(arrays: SampleArrays, taxonomy: Taxonomy) -> list[Family]:
-    category, predicted = arrays.category, arrays.predicted_category
-    families = [classification(category, predicted, taxonomy.category_names)]
-    if taxonomy.out_of_scope is not None:
-        families.append(scope(category, predicted, taxonomy.category_names.index(taxonomy.out_of_scope)))
-    if (arrays.urgency >= 0).any():
-        levels = taxonomy.urgency_names
-        families += [
-            classification(arrays.urgency, arrays.predicted_urgency, levels, prefix=URGENCY),
-            ordinal(arrays.urgency, arrays.predicted_urgency, len(levels), prefix=URGENCY),
-        ]
-    families += [
-        calibration_error(category, predicted, arrays.scores),
-        selective(predicted != category, arrays.unsure),
-    ]
-    return families
-
-
-def _figures(families: Sequence[Family], strata: Ints, resampling: Resampling) -> dict[str, Figure]:
+def _figures(families: Sequence[Figures], strata: Ints, resampling: Resampling) -> dict[str, Figure]:
     """Every figure that is defined, with its interval."""
     intervals = bootstrap(
         families,
@@ -191,6 +184,7 @@ def _label_figures(figures: dict[str, Figure], confusion: ConfusionMatrix, *, pr
             precision=figures.get(f"{prefix}precision[{label}]"),
             recall=figures.get(f"{prefix}recall[{label}]"),
             f1=figures.get(f"{prefix}f1[{label}]"),
+            average_precision=figures.get(f"{prefix}average_precision[{label}]"),
         )
         for index, label in enumerate(confusion.labels)
     )

@@ -18,11 +18,16 @@ from earshot.bundle import Figure as SummaryFigure
 from earshot.taxonomy import Taxonomy
 from eval.errors import ResultsError
 from eval.metrics.calibration_error import ReliabilityBin
+from eval.metrics.selective import RiskPoint
+from eval.verdict import Gate, GateOutcome, Problem, Verdict, overall
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
+"""Version 1 lacked gates, verdict, problems, risk–coverage and average precision; it is still read."""
 RESULTS = "results.json"
 REPORT = "report.html"
 PREDICTIONS = "predictions.jsonl"
+SUMMARY = "summary.md"
+JUNIT = "junit.xml"
 
 
 class _Frozen(BaseModel):
@@ -60,6 +65,7 @@ class LabelFigures(_Frozen):
         precision: None where it is undefined.
         recall: None where it is undefined.
         f1: None where it is undefined.
+        average_precision: None where it is undefined, and for urgencies.
     """
 
     label: str
@@ -68,6 +74,13 @@ class LabelFigures(_Frozen):
     precision: Figure | None
     recall: Figure | None
     f1: Figure | None
+    average_precision: Figure | None = None
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Those that are defined."""
+        found = (self.precision, self.recall, self.f1, self.average_precision)
+        return tuple(figure for figure in found if figure is not None)
 
 
 class ConfusionMatrix(_Frozen):
@@ -98,6 +111,7 @@ class SliceResult(_Frozen):
         urgency_confusion: Of urgencies; None without gold urgencies.
         reliability: The reliability curve's bins that hold posts.
         review_reasons: Posts per review reason.
+        risk_coverage: The risk–coverage curve, from the surest posts to all.
     """
 
     name: str
@@ -112,10 +126,16 @@ class SliceResult(_Frozen):
     urgency_confusion: ConfusionMatrix | None
     reliability: tuple[ReliabilityBin, ...]
     review_reasons: dict[str, int]
+    risk_coverage: tuple[RiskPoint, ...] = ()
 
     def figure(self, metric: str) -> Figure | None:
         """The overall figure of a metric; None where it is undefined."""
         return _find(self.figures, metric)
+
+    @property
+    def label_figures(self) -> tuple[Figure, ...]:
+        """The figures of all categories and urgencies."""
+        return tuple(figure for row in (*self.categories, *self.urgencies) for figure in row.figures)
 
 
 class GroupResult(_Frozen):
@@ -134,6 +154,11 @@ class GroupResult(_Frozen):
     n: int = Field(ge=1)
     rejected: int
     figures: tuple[Figure, ...]
+
+    @property
+    def name(self) -> str:
+        """What gates and reports call it."""
+        return f"{self.column} = {self.value}"
 
     def figure(self, metric: str) -> Figure | None:
         """The figure of a metric; None where it is undefined."""
@@ -167,6 +192,7 @@ class SuiteInfo(_Frozen):
         licence: Of its posts.
         evaluation_only: Whether nothing may be trained, tuned or chosen on its data.
         every: Every so-many-th post was judged.
+        gates: What it asks of a model.
     """
 
     name: str
@@ -174,6 +200,7 @@ class SuiteInfo(_Frozen):
     licence: str
     evaluation_only: bool
     every: int
+    gates: tuple[Gate, ...] = ()
 
 
 class DataInfo(_Frozen):
@@ -212,9 +239,11 @@ class EvaluationResults(_Frozen):
         created_at: ISO 8601, UTC.
         slices: What was found, the primary slice first; slices that hold no post are absent.
         groups: What was found on groups within the primary slice, the largest first.
+        gates: What became of the suite's gates; those that compare with a champion are left out.
+        problems: What is wrong with the input or the answers; any problem forbids a verdict.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
     model: ModelInfo
     suite: SuiteInfo
     data: DataInfo
@@ -228,6 +257,33 @@ class EvaluationResults(_Frozen):
     created_at: str
     slices: tuple[SliceResult, ...] = Field(min_length=1)
     groups: tuple[GroupResult, ...]
+    gates: tuple[GateOutcome, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Whether the model passes; None when nothing was asked of it."""
+        return overall(self.gates, self.problems)
+
+    @property
+    def parts(self) -> tuple[SliceResult | GroupResult, ...]:
+        """All slices and groups, the primary slice first."""
+        return (*self.slices, *self.groups)
+
+    def find(self, metric: str, slice_name: str | None = None) -> Figure | None:
+        """A figure of a slice or group by name, by default of the primary slice; `f1[leak]` is that of one label."""
+        for found in self.parts:
+            if slice_name in (found.name, None):
+                per_label = found.label_figures if isinstance(found, SliceResult) else ()
+                return _find((*found.figures, *per_label), metric)
+        return None
+
+    def labels(self, scale: Literal["category", "urgency"], slice_name: str | None = None) -> tuple[LabelFigures, ...]:
+        """The figures of each category or urgency on a slice; empty when there is no such slice."""
+        for found in self.slices:
+            if slice_name in (found.name, None):
+                return found.categories if scale == "category" else found.urgencies
+        return ()
 
     @property
     def primary(self) -> SliceResult:
@@ -252,15 +308,9 @@ class EvaluationResults(_Frozen):
 
 
 def _summary_figures(found: SliceResult) -> list[SummaryFigure]:
-    per_label = [
-        figure
-        for row in (*found.categories, *found.urgencies)
-        for figure in (row.precision, row.recall, row.f1)
-        if figure is not None
-    ]
     return [
         SummaryFigure(metric=figure.metric, value=figure.value, low=figure.low, high=figure.high)
-        for figure in (*found.figures, *per_label)
+        for figure in (*found.figures, *found.label_figures)
         if figure.low is not None and figure.high is not None
     ]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -14,12 +15,17 @@ from earshot.post import Post
 from earshot.predictor import Predictor
 from earshot.records import LabelledData, read_labelled
 from eval.evaluation import INTERVAL_METHOD, Findings, Resampling, definitions, judge
+from eval.gates import judge_gates
+from eval.junit import junit
+from eval.markdown import results_summary
 from eval.predictors import open_predictor, predict_with_progress, without_credentials
 from eval.report import render_report
 from eval.results import (
+    JUNIT,
     PREDICTIONS,
     REPORT,
     RESULTS,
+    SUMMARY,
     DataInfo,
     EvaluationResults,
     ModelInfo,
@@ -29,6 +35,7 @@ from eval.results import (
 )
 from eval.samples import Sample
 from eval.suite import Suite, open_suite
+from eval.verdict import Problem, problem
 
 _PACKAGES = ("earshot", "numpy", "onnxruntime", "scikit-learn", "scipy", "tokenizers")
 
@@ -83,8 +90,12 @@ def run(request: Request) -> EvaluationResults:
     write_output(
         request.output,
         {
-            PREDICTIONS: "".join(json.dumps(sample.as_record()) + "\n" for sample in samples).encode(),
+            PREDICTIONS: recorded(samples, findings.membership),
             REPORT: render_report(results, findings.primary).encode("utf-8", "replace"),
+            SUMMARY: results_summary(results).encode(),
+            JUNIT: junit(
+                f"{results.model.name} {results.model.version} on {suite.name}", results.gates, results.problems
+            ),
             # Last: a folder with results is a folder whose other files are there.
             RESULTS: (results.model_dump_json(indent=1) + "\n").encode(),
         },
@@ -92,11 +103,34 @@ def run(request: Request) -> EvaluationResults:
     return results
 
 
+def _problems(suite: Suite, data: LabelledData) -> list[Problem]:
+    """What is wrong with the data; rows that were knowingly left out matter where a gate is to judge all of them."""
+    counts = Counter(post.id for post in data.posts if post.id is not None)
+    says = f"{data.path.name} holds {{count}} ids more than once: give every post an id of its own"
+    found = problem("duplicate-id", says, (name for name, count in counts.items() if count > 1))
+    if suite.gates:
+        left_out = dict.fromkeys(f"row {one.row}" for one in data.problems)
+        says = f"{{count}} unusable rows of {data.path.name} were left out: mend them"
+        found += problem("skipped-row", says, left_out)
+    return found
+
+
+def recorded(samples: Sequence[Sample], membership: Sequence[Sequence[str]]) -> bytes:
+    """The content of `predictions.jsonl`.
+
+    Args:
+        samples: The judged posts.
+        membership: The names of the slices and groups that each belongs to.
+    """
+    records = (sample.as_record(names) for sample, names in zip(samples, membership, strict=True))
+    return "".join(json.dumps(record) + "\n" for record in records).encode()
+
+
 def _results(
     request: Request, suite: Suite, data: LabelledData, predictor: Predictor, findings: Findings
 ) -> EvaluationResults:
     resampling, identity = request.resampling, predictor.identity
-    return EvaluationResults(
+    found = EvaluationResults(
         model=ModelInfo(
             name=identity.name,
             version=identity.version,
@@ -110,6 +144,7 @@ def _results(
             licence=suite.licence,
             evaluation_only=suite.evaluation_only,
             every=suite.every,
+            gates=tuple(suite.gates),
         ),
         data=DataInfo(
             name=data.path.name,
@@ -128,4 +163,6 @@ def _results(
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         slices=findings.slices,
         groups=findings.groups,
+        problems=tuple(_problems(suite, data)),
     )
+    return found.model_copy(update={"gates": judge_gates(suite.gates, found)})

@@ -14,6 +14,12 @@ from earshot.post import Prediction, Result
 from earshot.records import LabelledPost
 from earshot.taxonomy import Taxonomy
 
+
+def digest_of(text: str) -> str:
+    """The SHA-256 of a post's text, which stands for it wherever texts must not stand."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 _UNSURE = frozenset({"low_confidence", "ambiguous"})
 
 
@@ -44,21 +50,26 @@ class Sample:
         """Whether the post goes to a person because of what the model said, or did not say."""
         return self.prediction is None or not _UNSURE.isdisjoint(self.prediction.review_reasons)
 
-    def as_record(self) -> dict[str, Any]:
-        """The sample as a JSON object without the post's text: the text is only pointed to, by its SHA-256."""
+    def as_record(self, slices: Sequence[str] = ()) -> dict[str, Any]:
+        """The sample as a JSON object without the post's text: the text is only pointed to, by its SHA-256.
+
+        Args:
+            slices: The names of the slices and groups that it belongs to.
+        """
         said = self.result.as_dict()
         del said["id"]
         post = self.post
         return {
             "id": post.id,
             "row": post.row,
-            "text_sha256": hashlib.sha256(post.text.encode("utf-8", "surrogatepass")).hexdigest(),
+            "text_sha256": digest_of(post.text),
             "gold": {
                 "category": post.category,
                 "secondary": list(post.secondary),
                 "urgency": post.urgency,
                 "ambiguous": post.ambiguous,
             },
+            "slices": list(slices),
             **(said if self.prediction is None else {"prediction": said}),
         }
 
@@ -73,6 +84,8 @@ class SampleArrays:
         urgency: `[posts]`, gold urgencies; -1 where there is none.
         predicted_urgency: `[posts]`, the number of urgencies where the model gave none.
         scores: `[posts, categories]`; zeros where the model rejected the post.
+        secondary: `[posts, categories]`, gold secondary categories.
+        predicted_secondary: `[posts, categories]`; none where the model rejected the post.
         unsure: `[posts]`, as `Sample.unsure`.
     """
 
@@ -81,6 +94,8 @@ class SampleArrays:
     urgency: npt.NDArray[np.int64]
     predicted_urgency: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float64]
+    secondary: npt.NDArray[np.bool_]
+    predicted_secondary: npt.NDArray[np.bool_]
     unsure: npt.NDArray[np.bool_]
 
     @classmethod
@@ -102,5 +117,7 @@ class SampleArrays:
             urgency=np.array([urgencies.get(sample.post.urgency, -1) for sample in samples]),
             predicted_urgency=np.array([urgencies.get(one.urgency if one else None, len(urgencies)) for one in said]),
             scores=np.array([[(one.scores if one else nothing)[name] for name in names] for one in said]),
+            secondary=np.array([[name in sample.post.secondary for name in names] for sample in samples]),
+            predicted_secondary=np.array([[name in (one.secondary if one else ()) for name in names] for one in said]),
             unsure=np.array([sample.unsure for sample in samples]),
         )

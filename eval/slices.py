@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,6 +51,11 @@ def value_of(post: LabelledPost, column: str) -> object:
     return post.fields.get(column)
 
 
+def is_value(value: object) -> TypeGuard[Value]:
+    """Whether posts may be grouped by what a post has in a column."""
+    return isinstance(value, Value) and value != ""
+
+
 def default_slices(posts: Sequence[LabelledPost]) -> tuple[Slice, ...]:
     """The slices of a file that nobody defined any for, the primary one first."""
     return (UNAMBIGUOUS, ALL) if any(post.ambiguous for post in posts) else (ALL,)
@@ -60,6 +66,6 @@ def values_in(posts: Sequence[LabelledPost], column: str) -> list[Value]:
     counts: dict[Value, int] = {}
     for post in posts:
         value = value_of(post, column)
-        if isinstance(value, Value) and value != "":
+        if is_value(value):
             counts[value] = counts.get(value, 0) + 1
     return sorted(counts, key=lambda value: (-counts[value], str(value)))

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from earshot.records import FORMATS, sha256_of
 from eval.errors import SuiteError
 from eval.slices import Slice
+from eval.verdict import Gate
 
 DATA_VARIABLE = "EARSHOT_DATA"
 
@@ -33,6 +34,7 @@ class Suite(BaseModel):
         every: Judge every so-many-th post only, beginning with the first.
         slices: Which posts the figures speak of; the first is the primary one. Empty: the ones that the data suggests.
         group_by: Columns whose every value becomes a slice within the primary one.
+        gates: What is asked of a model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -47,6 +49,7 @@ class Suite(BaseModel):
     every: int = Field(default=1, ge=1)
     slices: list[Slice] = []
     group_by: list[str] = []
+    gates: list[Gate] = []
 
     @classmethod
     def load(cls, path: Path) -> Suite:
@@ -110,6 +113,21 @@ def data_roots(chosen: Path | None) -> tuple[Path, ...]:
     here, repository = Path.cwd(), Path(__file__).resolve().parent.parent
     beside = [folder for base in (here, repository) for folder in (base / "data", base.parent / "shared" / "data")]
     return tuple(dict.fromkeys(([chosen] if chosen else []) + beside))
+
+
+def named_suite(name: str) -> Suite:
+    """A shipped suite by its name, or a suite file by its path; its data is not looked for.
+
+    Raises:
+        SuiteError: There is no such suite, or the file is none.
+    """
+    shipped = shipped_suites()
+    if name in shipped:
+        return shipped[name]
+    path = Path(name)
+    if path.suffix.lower() != ".toml":
+        raise SuiteError(f"'{name}' is neither a shipped suite ({', '.join(shipped)}) nor a suite file (.toml)")
+    return Suite.load(path)
 
 
 def open_suite(name: str, roots: Sequence[Path]) -> tuple[Suite, Path]:

@@ -1,8 +1,8 @@
 """Seeded stratified bootstrap: percentile intervals for every figure of any metric families at once.
 
 Each resample draws, within each stratum, as many posts as it has, with replacement. A stratum of one post would
-always be drawn the same, as if it were known for certain, so small strata are pooled. All resamples are computed
-as one product of weights and contributions. Knows nothing of what the figures mean.
+always be drawn the same, as if it were known for certain, so small strata are pooled. A resample is a row of weights:
+how often it drew each post. Knows nothing of what the figures mean.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.metrics.family import Family, Floats, Ints
+from eval.metrics.family import Figures, Floats, Ints
 
 _CHUNK = 2_000_000
 """Weights held at once, so that a large data file needs no more memory than a small one."""
@@ -37,23 +37,23 @@ class Interval:
 
 
 def bootstrap(
-    families: Sequence[Family], strata: Ints, *, resamples: int, seed: int, confidence_level: float
+    families: Sequence[Figures], strata: Ints, *, resamples: int, seed: int, confidence_level: float
 ) -> dict[str, Interval]:
     """Intervals for every figure of the families, from the same resamples.
 
     Args:
-        families: Each with contributions of the same posts.
+        families: All of the same posts.
         strata: `[posts]`, the stratum of each post.
         resamples: How many to draw.
         seed: The same seed gives the same intervals.
         confidence_level: Such as 0.95.
     """
     drawn: dict[str, list[Floats]] = {}
-    for weights in _weights(pool_small(strata), resamples, np.random.default_rng(seed)):
+    for weights in resample_weights(pool_small(strata), resamples, np.random.default_rng(seed)):
         for family in families:
-            for metric, measured in family.figures(weights @ family.contributions).items():
+            for metric, measured in family.weighted(weights).items():
                 drawn.setdefault(metric, []).append(measured.value)
-    return {metric: _interval(np.concatenate(values), confidence_level) for metric, values in drawn.items()}
+    return {metric: percentile_interval(np.concatenate(values), confidence_level) for metric, values in drawn.items()}
 
 
 def pool_small(strata: Ints) -> Ints:
@@ -77,8 +77,14 @@ def pool_small(strata: Ints) -> Ints:
     return np.asarray(stratum[inverse])
 
 
-def _weights(strata: Ints, resamples: int, random: np.random.Generator) -> Iterator[Floats]:
-    """How often each resample drew each post: `[some of the resamples, posts]` at a time."""
+def resample_weights(strata: Ints, resamples: int, random: np.random.Generator) -> Iterator[Floats]:
+    """How often each resample drew each post: `[some of the resamples, posts]` at a time.
+
+    Args:
+        strata: `[posts]`, the stratum of each post, as `pool_small` gives them.
+        resamples: How many to draw.
+        random: Where chance comes from.
+    """
     members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     chunk = max(1, _CHUNK // len(strata))
     for start in range(0, resamples, chunk):
@@ -91,7 +97,13 @@ def _weights(strata: Ints, resamples: int, random: np.random.Generator) -> Itera
         yield weights
 
 
-def _interval(values: Floats, confidence_level: float) -> Interval:
+def percentile_interval(values: Floats, confidence_level: float) -> Interval:
+    """The middle of what resamples gave.
+
+    Args:
+        values: `[resamples]`, NaN where the figure is undefined.
+        confidence_level: Such as 0.95.
+    """
     defined = values[~np.isnan(values)]
     undefined = len(values) - len(defined)
     if undefined > (1 - confidence_level) * len(values):

@@ -5,7 +5,7 @@ Write `from eval.metrics import …`: a plain `import eval.metrics` hides the bu
 
 from __future__ import annotations
 
-from eval.metrics import calibration_error, classification, ordinal, scope, selective
+from eval.metrics import calibration_error, classification, ordinal, ranking, scope, secondary, selective, triage
 
 URGENCY = "urgency_"
 """Prefix of the metrics on urgencies."""
@@ -14,7 +14,17 @@ DEFINITIONS = (
     classification.DEFINITIONS
     | scope.DEFINITIONS
     | ordinal.DEFINITIONS
+    | triage.DEFINITIONS
+    | secondary.DEFINITIONS
+    | ranking.DEFINITIONS
     | calibration_error.DEFINITIONS
     | selective.DEFINITIONS
 )
 """What each metric is; a metric on urgencies that is not here is as the one without the prefix."""
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether less is better; a metric of one label is as the metric."""
+    bare = metric.partition("[")[0]
+    definition = DEFINITIONS.get(bare) or DEFINITIONS.get(bare.removeprefix(URGENCY))
+    return definition is not None and definition.lower_is_better

@@ -38,13 +38,17 @@ def ordinal(gold: Ints, predicted: Ints, levels: int, *, prefix: str = "urgency_
     Returns:
         `quadratic_kappa` and `mean_absolute_error`; kappa is undefined where gold and predictions are one same level.
     """
-    farthest = np.where(gold * 2 >= levels - 1, 0, levels - 1)
-    predicted = np.where(predicted >= levels, farthest, predicted)
-    predicted = np.where(gold >= 0, predicted, -1)
+    predicted = np.where(gold >= 0, farthest_where_missing(gold, predicted, levels), -1)
     distance = np.where(gold >= 0, np.abs(gold - predicted), 0).astype(np.float64)
     sums = np.stack([distance, distance**2], axis=1)
     parts = [sums, one_hot(gold, levels), one_hot(predicted, levels)]
     return Family(np.concatenate(parts, axis=1), partial(_figures, levels=levels, prefix=prefix))
+
+
+def farthest_where_missing(gold: Ints, predicted: Ints, levels: int) -> Ints:
+    """Predicted levels, and where there is none, the one that is farthest from the gold level; `[posts]`."""
+    farthest = np.where(gold * 2 >= levels - 1, 0, levels - 1)
+    return np.where(predicted >= levels, farthest, predicted)
 
 
 def _figures(totals: Floats, *, levels: int, prefix: str) -> dict[str, Measured]:

@@ -8,7 +8,7 @@ import pytest
 
 from earshot.__main__ import main
 from earshot.bundle import Bundle
-from eval.results import PREDICTIONS, REPORT, RESULTS, read_results
+from eval.results import JUNIT, PREDICTIONS, REPORT, RESULTS, SUMMARY, read_results
 from eval.suite import DATA_VARIABLE
 from tests.eval.contract_server import Answer, ContractServer
 from tests.eval.data import rows, write_jsonl
@@ -48,7 +48,7 @@ def test_a_run_writes_results_report_and_predictions(
     tmp_path: Path, data: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(tiny_folder, data, tmp_path / "out", "--seed", "5") == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [PREDICTIONS, REPORT, RESULTS]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [JUNIT, PREDICTIONS, REPORT, RESULTS, SUMMARY]
     results = read_results(tmp_path / "out")
     assert results.model.digest == Bundle.load(tiny_folder).identity.digest
     assert (results.seed, results.resamples) == (5, 100)
@@ -272,3 +272,62 @@ def test_a_folder_without_results_is_refused(
     tmp_path: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "no results" in _refused(capsys, _call("eval", "card", "--model", tiny_folder, "--results", tmp_path))
+
+
+def _suite_with(tmp_path: Path, gate: str) -> Path:
+    suite = tmp_path / "mine.toml"
+    suite.write_text(f'name = "mine"\ndata = "posts.jsonl"\n[[gates]]\n{gate}\n', encoding="utf-8")
+    return suite
+
+
+def test_a_gate_that_passes_exits_0_and_is_written_for_ci(
+    tmp_path: Path, data: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = _suite_with(tmp_path, 'kind = "limit"\nmetric = "accuracy"\nat_least = 0.5\nmin_n = 10')
+    assert _run(tiny_folder, suite, tmp_path / "out") == 0
+    assert "verdict: pass" in capsys.readouterr().out
+    assert read_results(tmp_path / "out").verdict == "pass"
+    assert "accuracy at least 0.5" in (tmp_path / "out" / JUNIT).read_text(encoding="utf-8")
+    assert (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8").startswith("## ✅ **pass**")
+
+
+def test_a_gate_that_fails_exits_1_and_the_results_are_there(
+    tmp_path: Path, data: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = _suite_with(tmp_path, 'kind = "limit"\nmetric = "accuracy"\nat_least = 1.0\nmin_n = 10')
+    assert _run(tiny_folder, suite, tmp_path / "out") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("earshot: fail: ")
+    assert read_results(tmp_path / "out").verdict == "fail"
+
+
+def test_a_gate_that_the_sample_cannot_bear_exits_2(tmp_path: Path, data: Path, tiny_folder: Path) -> None:
+    suite = _suite_with(tmp_path, 'kind = "limit"\nmetric = "accuracy"\nat_least = 0.5')
+    assert _run(tiny_folder, suite, tmp_path / "out") == 2
+    assert read_results(tmp_path / "out").verdict == "cannot judge"
+
+
+def test_a_duplicate_id_is_named_counted_and_cannot_be_judged(
+    tmp_path: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_jsonl(tmp_path / "posts.jsonl", [*rows(), rows()[3]])
+    assert _run(tiny_folder, data, tmp_path / "out") == 2
+    assert "problem: posts.jsonl holds 1 ids more than once" in capsys.readouterr().out
+    (problem,) = read_results(tmp_path / "out").problems
+    assert (problem.kind, problem.examples) == ("duplicate-id", ("p3",))
+
+
+def test_rows_left_out_forbid_a_gate_to_judge(tmp_path: Path, tiny_folder: Path) -> None:
+    write_jsonl(tmp_path / "posts.jsonl", [*rows(), {"text": "x y", "category": "spam"}])
+    suite = _suite_with(tmp_path, 'kind = "limit"\nmetric = "accuracy"\nat_least = 0.1\nmin_n = 1')
+    assert _run(tiny_folder, suite, tmp_path / "out", "--skip-bad-rows") == 2
+    assert [one.kind for one in read_results(tmp_path / "out").problems] == ["skipped-row"]
+
+
+def test_a_gate_that_asks_nonsense_is_refused_with_its_place(
+    tmp_path: Path, data: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = _suite_with(tmp_path, 'kind = "limit"\nmetric = "accuracy"')
+    line = _refused(capsys, _run(tiny_folder, suite, tmp_path / "out"))
+    assert "gates.0" in line
+    assert "exactly one of at_least and at_most" in line

@@ -1,0 +1,46 @@
+"""A comparison as files: for programs, for a pull request, for a CI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eval.comparison import COMPARISON, Comparison
+from eval.errors import ResultsError
+from eval.junit import junit
+from eval.markdown import comparison_page
+from eval.results import JUNIT, SUMMARY, write_output
+from eval.verdict import GateOutcome
+
+
+def write_comparison(found: Comparison, folder: Path) -> tuple[str, ...]:
+    """Write a comparison's files, in place of earlier ones.
+
+    Returns:
+        The files' names.
+
+    Raises:
+        ResultsError: The folder cannot be written to, or holds something else.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / COMPARISON).is_file():
+        raise ResultsError(f"{folder} exists and holds no {COMPARISON}: name another folder, or empty it")
+    if folder.exists() and not folder.is_dir():
+        raise ResultsError(f"{folder} is a file: name a folder")
+    name = f"{found.challenger.name} {found.challenger.version} on {found.suite}"
+    files = {
+        SUMMARY: comparison_page(found).encode(),
+        JUNIT: junit(name, (_significance(found), *found.gates), found.problems),
+        COMPARISON: (found.model_dump_json(indent=1) + "\n").encode(),
+    }
+    folder.resolve().parent.mkdir(parents=True, exist_ok=True)
+    write_output(folder, files)
+    return tuple(files)
+
+
+def _significance(found: Comparison) -> GateOutcome:
+    """The gate that every comparison has: not significantly worse."""
+    worse = [one.metric for one in found.differences if one.worse(found.alpha)]
+    says = f"significantly worse: {', '.join(worse)}" if worse else "; ".join(found.reasons)
+    verdict = "cannot judge" if found.problems else "fail" if worse else "pass"
+    return GateOutcome(
+        name="not significantly worse than the champion", kind="significance", verdict=verdict, says=says
+    )
