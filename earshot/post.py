@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 ReviewReason = Literal["low_confidence", "ambiguous", "unsupported_language", "too_short", "empty"]
@@ -56,9 +56,20 @@ class Prediction:
 
     def as_dict(self) -> dict[str, Any]:
         """Give the prediction as the JSON object of the public contract."""
-        return asdict(self) | {
+        # Named one by one: `dataclasses.asdict` copies deeply, which costs as much as all else of an answer.
+        return {
+            "id": self.id,
+            "category": self.category,
+            "confidence": self.confidence,
+            "scores": self.scores,
             "secondary": list(self.secondary),
+            "urgency": self.urgency,
+            "urgency_scores": self.urgency_scores,
+            "route": self.route,
+            "needs_review": self.needs_review,
             "review_reasons": list(self.review_reasons),
+            "tokens": self.tokens,
+            "truncated": self.truncated,
         }
 
 

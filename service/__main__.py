@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
-from functools import partial
 from types import FrameType
 
 import click
 import uvicorn
 
-from earshot import Bundle, Pipeline
+from earshot import Bundle
 from service.app import create_app
 from service.errors import SettingsError
 from service.lifespan import Lifecycle
+from service.log import log_config
+from service.model_source import open_source
 from service.settings import Settings
-from service.telemetry import log_config
 
 
 class _Server(uvicorn.Server):
@@ -45,27 +46,37 @@ def serve(host: str | None, port: int | None, model: str | None, backend: str | 
     Further settings are environment variables: see docs/configuration.md.
     """
     settings = Settings.read(host=host, port=port, model=model, backend=backend)
-    bundle = Bundle.load(settings.model)
+    source = open_source(settings.model)
+    # What lies here is verified first, so that a bad one is refused before anybody is told to come.
+    name = _name(source.fetch()) if source.local else settings.model
     listener = _listen(settings.host, settings.port)
     url = _url(settings.host, listener)
-    click.echo(f"Serving {bundle.manifest.name} {bundle.manifest.version} on {url} (try it at {url}/docs)")
+    lifecycle = Lifecycle(settings, source=source)
+    app = create_app(settings, lifecycle)
+    click.echo(f"Serving {name} on {url} (try it at {url}/docs)")
 
-    lifecycle = Lifecycle(settings, partial(Pipeline, bundle, threads=settings.threads, backend=settings.backend))
     config = uvicorn.Config(
-        create_app(settings, lifecycle),
+        app,
         lifespan="on",
         ws="none",
         access_log=False,  # see `log_config`
-        log_config=log_config(settings.log_level),
+        log_config=log_config(settings.log_level, settings.log_format),
         server_header=False,
         timeout_graceful_shutdown=settings.max_drain_s,
     )
     # The server hands a signal on once it has shut down. To have been stopped on request is no failure.
     for asked_to_stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked_to_stop, lambda *_: sys.exit())
+    signal.signal(signal.SIGHUP, lambda *_: lifecycle.ask_for_reload())
     _Server(config, lifecycle).run(sockets=[listener])
     if lifecycle.failure is not None:
         raise lifecycle.failure
+    if lifecycle.hung:
+        os._exit(1)  # the interpreter would wait for the thread that hangs
+
+
+def _name(bundle: Bundle) -> str:
+    return f"{bundle.manifest.name} {bundle.manifest.version}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,10 +10,14 @@ from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from service.docs import add_docs
-from service.error_handlers import add_error_handlers
+from service.error_handlers import add_error_handlers, refusal
+from service.errors import UnauthorizedError
+from service.keys import KeyRing
 from service.lifespan import Lifecycle
+from service.metrics import Metrics
 from service.routes import router
 from service.schemas import ClassifyRequest, Problem
+from service.security import Authentication, SecurityHeaders
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -53,6 +58,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
         lifecycle: Its life, for who wants to watch it or to bring a model; by default of the settings' bundle.
     """
     lifecycle = lifecycle or Lifecycle(settings)
+    metrics = lifecycle.metrics
     app = _Application(
         title="Earshot",
         version=API_VERSION,
@@ -68,9 +74,22 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     app.state.lifecycle = lifecycle
     app.include_router(router)
     add_docs(app)
-    add_error_handlers(app, retry_after_s=settings.retry_after_s)
-    app.add_middleware(Telemetry)  # the outermost: whatever answers, it is told of
+    add_error_handlers(app, retry_after_s=settings.retry_after_s, metrics=metrics)
+    app.add_middleware(
+        Authentication,
+        api_keys=_keys(settings.api_keys_file, metrics),
+        admin_keys=_keys(settings.admin_keys_file, metrics),
+        unauthorized=refusal(UnauthorizedError(), metrics),
+    )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Telemetry, metrics=metrics)  # the outermost: whatever answers, it is told of
     return app
+
+
+def _keys(path: Path | None, metrics: Metrics) -> KeyRing | None:
+    if path is None:
+        return None
+    return KeyRing(path, reloaded=lambda outcome: metrics.key_reloads.labels(outcome).inc())
 
 
 def _route_name(route: APIRoute) -> str:

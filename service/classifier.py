@@ -1,20 +1,25 @@
-"""Judges posts off the event loop, in batches, with a bound on how many may be pending. Knows nothing of HTTP."""
+"""Judges posts off the event loop, in batches, within the budget. Knows nothing of HTTP."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from earshot import Pipeline, Post, Result
 from earshot.pipeline import Prepared
-from service.batcher import Batcher
-from service.errors import OverloadedError
+from service.batcher import Batcher, BatcherStoppedError, Served
+from service.budget import TokenBudget
+from service.errors import NotReadyError
+from service.metrics import Metrics
 
 _AT_ONCE_CHARACTERS = 16_000
 """Fewer are tokenized on the event loop, in a millisecond or two: a thread for it would take longer."""
+
+INTERACTIVE, BACKGROUND = "interactive", "background"
+"""Lanes, as metrics name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,49 +44,59 @@ class Classifier:
 
     Args:
         pipeline: Who judges; it is called from several threads at once.
-        threads: How many batches are judged at once; other posts wait in the order in which they came.
+        threads: How many batches are judged at once.
         max_batch_tokens: Tokens in one batch, which may hold posts of several requests.
-        max_pending_posts: The most posts that may wait or be judged. Beyond that a request is refused at once:
-            a caller who is told to come back is better off than one in a queue that only grows.
+        max_batch_ms: Milliseconds after which a batch counts as hanging.
+        budget: What may be under way at once, perhaps shared with other classifiers.
+        metrics: Where batches and results are counted.
     """
 
-    def __init__(self, pipeline: Pipeline, *, threads: int, max_batch_tokens: int, max_pending_posts: int) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        threads: int,
+        max_batch_tokens: int,
+        max_batch_ms: int,
+        budget: TokenBudget,
+        metrics: Metrics,
+    ) -> None:
         self._pipeline = pipeline
+        self._budget = budget
+        self._metrics = metrics
+        self._max_batch_s = max_batch_ms / 1000
         self._batcher: Batcher[Prepared, Result] = Batcher(
-            pipeline.judge,
-            size_of=lambda prepared: len(prepared.encoding.ids),
+            self._judge,
+            size_of=_tokens,
             max_batch_size=max_batch_tokens,
             workers=threads,
         )
-        self._max_pending_posts = max_pending_posts
-        self._pending_posts = 0
-        self._lock = threading.Lock()
 
-    @property
-    def pending_posts(self) -> int:
-        """Posts that wait or are being judged."""
-        return self._pending_posts
-
-    async def classify(self, posts: Sequence[Post]) -> Judgement:
+    async def classify(self, posts: Sequence[Post], *, background: bool = False) -> Judgement:
         """Judge posts.
 
+        Args:
+            posts: The posts.
+            background: Whether others go first; then they are let in without regard to the budget, and whoever sends
+                them bounds how many are under way.
+
         Raises:
-            OverloadedError: They don't fit among the pending ones; none of them is judged.
+            OverloadedError: They don't fit into the budget; none of them is judged.
+            NotReadyError: The threads have died.
         """
         if not posts:
             return Judgement([], queue_ms=0, tokenize_ms=0, inference_ms=0)
-        self._admit(len(posts))
-        try:
-            started = time.perf_counter()
-            prepared = await self._prepare(posts)
-            tokenized = time.perf_counter()
-            future = self._batcher.submit(prepared)
-        except BaseException:
-            self._release(len(posts))
-            raise
-        # Released when a thread is done with them, which is later than now for a caller who was cancelled.
-        future.add_done_callback(lambda _: self._release(len(posts)))
-        served = await asyncio.wrap_future(future)
+        if not background:
+            self._budget.check()
+        started = time.perf_counter()
+        prepared = await self._prepare(posts)
+        tokenized = time.perf_counter()
+        with nullcontext() if background else self._budget.taken(sum(map(_tokens, prepared))):
+            served = await self._run(prepared, background=background)
+        lane = BACKGROUND if background else INTERACTIVE
+        self._metrics.tokenize_seconds.observe(tokenized - started)
+        self._metrics.queue_seconds.labels(lane).observe(served.waited_s)
+        self._metrics.count(served.outcomes, lane=lane)
         return Judgement(
             served.outcomes,
             queue_ms=1000 * served.waited_s,
@@ -89,21 +104,68 @@ class Classifier:
             inference_ms=1000 * served.ran_s,
         )
 
-    async def close(self) -> None:
-        """Let what is pending finish, then free the threads; a closed classifier is not used again."""
-        await asyncio.to_thread(self._batcher.close)
+    @property
+    def waiting_posts(self) -> int:
+        """Posts that wait for a batch."""
+        return self._batcher.waiting
+
+    def is_sound(self) -> bool:
+        """Whether its threads live and get on: none has died, and no batch takes longer than it may."""
+        return self._batcher.is_alive() and self._batcher.stalled_s() <= self._max_batch_s
+
+    async def close(self, *, timeout_s: float) -> bool:
+        """Let what is pending finish, then free the threads; a closed classifier is not used again.
+
+        Args:
+            timeout_s: How long to wait for it.
+
+        Returns:
+            Whether all threads have ended; one that hangs does not.
+        """
+        return await asyncio.to_thread(self._batcher.close, timeout_s)
 
     async def _prepare(self, posts: Sequence[Post]) -> list[Prepared]:
         if sum(len(post.text) for post in posts) <= _AT_ONCE_CHARACTERS:
             return self._pipeline.prepare(posts)
         return await asyncio.to_thread(self._pipeline.prepare, posts)
 
-    def _admit(self, count: int) -> None:
-        with self._lock:
-            if self._pending_posts + count > self._max_pending_posts:
-                raise OverloadedError(pending_posts=self._pending_posts, max_pending_posts=self._max_pending_posts)
-            self._pending_posts += count
+    async def _run(self, prepared: Sequence[Prepared], *, background: bool) -> Served[Result]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Served[Result]] = loop.create_future()
 
-    def _release(self, count: int) -> None:
-        with self._lock:
-            self._pending_posts -= count
+        def deliver(outcome: Served[Result] | Exception) -> None:
+            loop.call_soon_threadsafe(_settle, future, outcome)
+
+        try:
+            ticket = self._batcher.submit(prepared, deliver, background=background)
+            try:
+                return await future
+            except asyncio.CancelledError:
+                self._batcher.abandon(ticket)
+                raise
+        except BatcherStoppedError as error:
+            raise NotReadyError("The threads that judge posts have died; try again a little later.") from error
+
+    def _judge(self, prepared: Sequence[Prepared]) -> list[Result]:
+        """Judge one batch, on a thread of the batcher."""
+        started = time.perf_counter()
+        results = self._pipeline.judge(prepared)
+        tokens = sum(map(_tokens, prepared))
+        self._metrics.inference_seconds.observe(time.perf_counter() - started)
+        self._metrics.batch_posts.observe(len(prepared))
+        self._metrics.batch_tokens.observe(tokens)
+        self._metrics.tokens.inc(tokens)
+        return results
+
+
+def _tokens(prepared: Prepared) -> int:
+    return len(prepared.encoding.ids)
+
+
+def _settle(future: asyncio.Future[Served[Result]], outcome: Served[Result] | Exception) -> None:
+    if future.done():  # nobody waits for it any more
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

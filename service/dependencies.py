@@ -1,57 +1,78 @@
-"""What routes ask for, as annotated aliases.
+"""What routes ask of a request.
 
-All of it is `async`, however little it does: the framework sends what is not through a thread.
+Plain functions of the request, where the framework would have its dependencies: it solves those anew for each request,
+which costs more than all else that a route does for one post.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import cast
 
-from fastapi import Depends, Request
+from starlette.requests import Request
 
-from service.body import parse_json, read_body
+from service.body import read_body
+from service.errors import FieldProblem, UnusableRequestError
 from service.lifespan import Lifecycle, ServedModel
-from service.schemas import ClassifyRequest
 from service.settings import Settings
 from service.telemetry import RECORD, RequestRecord
 
+TIMEOUT = "X-Request-Timeout-Ms"
+"""The header by which a caller sets a deadline, in milliseconds from the request's arrival."""
+MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000
 
-async def _settings(request: Request) -> Settings:
+
+def settings_of(request: Request) -> Settings:
+    """The service's settings."""
     return cast(Settings, request.app.state.settings)
 
 
-async def _lifecycle(request: Request) -> Lifecycle:
+def lifecycle_of(request: Request) -> Lifecycle:
+    """The service's life."""
     return cast(Lifecycle, request.app.state.lifecycle)
 
 
-async def _record(request: Request) -> RequestRecord:
-    return cast(RequestRecord, getattr(request.state, RECORD))
+def record_of(request: Request) -> RequestRecord:
+    """What is known of the request."""
+    return cast(RequestRecord, request.scope["state"][RECORD])
 
 
-CurrentSettings = Annotated[Settings, Depends(_settings)]
-CurrentLifecycle = Annotated[Lifecycle, Depends(_lifecycle)]
-CurrentRecord = Annotated[RequestRecord, Depends(_record)]
+def model_of(request: Request) -> ServedModel:
+    """The model.
+
+    Raises:
+        NotReadyError: There is none to ask.
+    """
+    return lifecycle_of(request).model()
 
 
-async def _model(lifecycle: CurrentLifecycle) -> ServedModel:
-    return lifecycle.model()
+def timeout_ms_of(request: Request) -> int:
+    """Milliseconds that the caller waits, or that the service allows where they don't say.
+
+    Raises:
+        UnusableRequestError: The header is no number of milliseconds.
+    """
+    given = request.headers.get(TIMEOUT)
+    if given is None:
+        return settings_of(request).request_timeout_ms
+    if not (given.isascii() and given.isdigit() and len(given) <= len(str(MAX_TIMEOUT_MS))):
+        raise UnusableRequestError([FieldProblem(TIMEOUT, "must be a whole number of milliseconds")])
+    timeout_ms = int(given)
+    if not 1 <= timeout_ms <= MAX_TIMEOUT_MS:
+        raise UnusableRequestError([FieldProblem(TIMEOUT, f"must be between 1 and {MAX_TIMEOUT_MS}")])
+    return timeout_ms
 
 
-ReadyModel = Annotated[ServedModel, Depends(_model)]
-"""The model; a request that asks for it is refused while there is none."""
+async def body_of(request: Request) -> bytes:
+    """The body, within its bound.
 
+    The framework's own reading of bodies is not used: it knows no bound, and fails all posts where one is bad.
 
-async def _classify_body(request: Request, settings: CurrentSettings, _: ReadyModel) -> ClassifyRequest:
-    # The model is asked for first: without one the body is not even read.
+    Raises:
+        BodyTooLargeError: It is larger.
+    """
     declared = request.headers.get("content-length", "")
-    body = await read_body(
+    return await read_body(
         request.stream(),
         declared_bytes=int(declared) if declared.isdecimal() else None,
-        max_body_bytes=settings.max_body_bytes,
+        max_body_bytes=settings_of(request).max_body_bytes,
     )
-    return ClassifyRequest.read(parse_json(body), max_posts=settings.max_posts_per_request)
-
-
-ClassifyBody = Annotated[ClassifyRequest, Depends(_classify_body)]
-"""The body of a request for predictions, whatever its `Content-Type` says. The framework's own reading of
-bodies is not used: it knows no bound, and fails all posts where one is bad."""

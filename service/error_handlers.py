@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +15,19 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import BodyTooLargeError, NotReadyError, OverloadedError, ServiceError, UnusableRequestError
+from service.errors import (
+    BodyTooLargeError,
+    DeadlineExceededError,
+    FieldProblem,
+    NotReadyError,
+    OverloadedError,
+    ReloadRefusedError,
+    ServiceError,
+    TooManyStreamsError,
+    UnauthorizedError,
+    UnusableRequestError,
+)
+from service.metrics import Metrics
 from service.schemas import Problem, ProblemField
 
 _logger = logging.getLogger(__name__)
@@ -32,12 +44,14 @@ class ProblemKind:
         name: The end of the problem's `type`, a stable word for programs.
         title: The problem's `title`.
         retry: Whether the same request may well pass a little later.
+        headers: What else the answer says.
     """
 
     status: int
     name: str
     title: str
     retry: bool = False
+    headers: Mapping[str, str] | None = None
 
     @property
     def type(self) -> str:
@@ -48,7 +62,13 @@ class ProblemKind:
 PROBLEM_KINDS: Mapping[type[ServiceError], ProblemKind] = {
     UnusableRequestError: ProblemKind(422, "unusable-request", "The request cannot be used"),
     BodyTooLargeError: ProblemKind(413, "body-too-large", "The body is too large"),
+    UnauthorizedError: ProblemKind(
+        401, "unauthorized", "A key is missing or wrong", headers={"WWW-Authenticate": "Bearer"}
+    ),
     OverloadedError: ProblemKind(429, "full", "The service is full", retry=True),
+    TooManyStreamsError: ProblemKind(429, "too-many-streams", "Too many streams are open", retry=True),
+    DeadlineExceededError: ProblemKind(504, "deadline-exceeded", "The deadline has passed"),
+    ReloadRefusedError: ProblemKind(409, "reload-refused", "The model stays as it is"),
     NotReadyError: ProblemKind(503, "not-ready", "The service is not ready", retry=True),
 }
 """The one table. What is not in it is answered with its HTTP status alone, or with 500."""
@@ -60,16 +80,33 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
     return Response(content, problem.status, headers, media_type=PROBLEM_JSON)
 
 
+_EXAMPLES: Sequence[ServiceError] = (
+    UnusableRequestError([FieldProblem("posts", "is missing")]),
+    BodyTooLargeError(4 * 1024 * 1024),
+    UnauthorizedError(),
+    OverloadedError(pending_tokens=4090, max_pending_tokens=4096),
+    TooManyStreamsError(8),
+    DeadlineExceededError(2000),
+    ReloadRefusedError("earshot-default 0.2.0 goes on: there is no model from before to go back to"),
+    NotReadyError("The model is still being loaded; try again a little later."),
+)
+
+
 def problem_responses(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """Describe for OpenAPI how a route answers some errors; see `add_error_handlers`."""
-    return {PROBLEM_KINDS[error].status: _description(PROBLEM_KINDS[error]) for error in errors}
+    """Describe for OpenAPI how a route answers some errors, each with an example; see `add_error_handlers`."""
+    described: dict[int | str, dict[str, Any]] = {}
+    for error in _EXAMPLES:
+        if type(error) not in errors:
+            continue
+        kind = PROBLEM_KINDS[type(error)]
+        response = described.setdefault(kind.status, _description(kind))
+        example = {"summary": kind.title, "value": problem_of(error).model_dump(exclude_none=True)}
+        response["content"][PROBLEM_JSON]["examples"][kind.name] = example
+    return described
 
 
 def _description(kind: ProblemKind) -> dict[str, Any]:
-    content = {
-        "schema": {"$ref": f"#/components/schemas/{Problem.__name__}"},
-        "example": {"type": kind.type, "title": kind.title, "status": kind.status, "detail": "What to do about it."},
-    }
+    content = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}, "examples": {}}
     described: dict[str, Any] = {"description": kind.title, "content": {PROBLEM_JSON: content}}
     if kind.retry:
         described["headers"] = {
@@ -78,32 +115,48 @@ def _description(kind: ProblemKind) -> dict[str, Any]:
     return described
 
 
-def add_error_handlers(app: FastAPI, *, retry_after_s: int) -> None:
+def problem_of(error: ServiceError) -> Problem:
+    """Say what a caller is told of an error."""
+    kind = PROBLEM_KINDS[type(error)]
+    return Problem(type=kind.type, title=kind.title, status=kind.status, detail=str(error), errors=_fields(error))
+
+
+def refusal(error: ServiceError, metrics: Metrics) -> ASGIApp:
+    """Make what answers every request with one and the same error."""
+    kind = PROBLEM_KINDS[type(error)]
+    response = problem_response(problem_of(error), kind.headers)
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        metrics.refusals.labels(kind.name).inc()
+        await response(scope, receive, send)
+
+    return refuse
+
+
+def add_error_handlers(app: FastAPI, *, retry_after_s: int, metrics: Metrics) -> None:
     """Make an application answer every error with a problem.
 
     Args:
         app: The application.
         retry_after_s: What callers who may try again are told to wait.
+        metrics: Where refusals are counted.
     """
     for error_type, kind in PROBLEM_KINDS.items():
-        app.add_exception_handler(error_type, _refusal(kind, retry_after_s))
+        app.add_exception_handler(error_type, _refusal(kind, retry_after_s, metrics))
     app.add_exception_handler(HTTPException, _answer_http_exception)
-    app.add_exception_handler(ClientDisconnect, _answer_nobody)
+    app.add_exception_handler(ClientDisconnect, _leaver(metrics))
     app.add_middleware(UnexpectedErrors)
 
 
-def _refusal(kind: ProblemKind, retry_after_s: int) -> Callable[[Request, Exception], Awaitable[Response]]:
-    headers = {"Retry-After": str(retry_after_s)} if kind.retry else None
+def _refusal(
+    kind: ProblemKind, retry_after_s: int, metrics: Metrics
+) -> Callable[[Request, Exception], Awaitable[Response]]:
+    headers = {"Retry-After": str(retry_after_s)} if kind.retry else kind.headers
 
     async def refuse(request: Request, error: Exception) -> Response:
-        problem = Problem(
-            type=kind.type,
-            title=kind.title,
-            status=kind.status,
-            detail=str(error),
-            errors=_fields(error),
-        )
-        return problem_response(problem, headers)
+        assert isinstance(error, ServiceError)  # noqa: S101 — it is registered for nothing else
+        metrics.refusals.labels(kind.name).inc()
+        return problem_response(problem_of(error), headers)
 
     return refuse
 
@@ -131,9 +184,13 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     return problem_response(_blank(error.status_code, detail), error.headers)
 
 
-async def _answer_nobody(request: Request, error: Exception) -> Response:
-    """Answer a caller who left before the body was complete; nobody reads it, but it is no failure of ours."""
-    return problem_response(_blank(400, "The connection was closed before the body was complete."))
+def _leaver(metrics: Metrics) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer_nobody(request: Request, error: Exception) -> Response:
+        """Answer a caller who has left; nobody reads it, but it is no failure of ours."""
+        metrics.abandoned.inc()
+        return problem_response(_blank(400, "The connection was closed before there was an answer."))
+
+    return answer_nobody
 
 
 class UnexpectedErrors:

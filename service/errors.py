@@ -5,8 +5,11 @@ ServiceError (an EarshotError)
 ├── SettingsError          an environment variable or option that cannot be used
 ├── UnusableRequestError   a body that is no request; names the fields at fault
 ├── BodyTooLargeError      more bytes than are read
-├── OverloadedError        too many posts are pending
-└── NotReadyError          there is no model to ask: starting, draining or failed
+├── OverloadedError        the budget of tokens, or of streams, is spent
+├── DeadlineExceededError  the answer would come after the request's deadline
+├── UnauthorizedError      a key is missing, or is none of ours
+├── ReloadRefusedError     a new model cannot be used, or there is none to go back to
+└── NotReadyError          there is no model to ask: starting, draining, stalled or failed
 ```
 """
 
@@ -62,12 +65,40 @@ class BodyTooLargeError(ServiceError):
 
 
 class OverloadedError(ServiceError):
-    """Too many posts are waiting to be judged."""
+    """As much is under way as can be answered in good time."""
 
-    def __init__(self, *, pending_posts: int, max_pending_posts: int) -> None:
+    def __init__(self, *, pending_tokens: int, max_pending_tokens: int) -> None:
         super().__init__(
-            f"{pending_posts} posts are pending and at most {max_pending_posts} may be; try again a little later."
+            f"{pending_tokens} tokens are under way and at most {max_pending_tokens} may be; try again a little later."
         )
+
+
+class TooManyStreamsError(OverloadedError):
+    """As many streams are open as may be."""
+
+    def __init__(self, max_streams: int) -> None:
+        ServiceError.__init__(self, f"{max_streams} streams are open, and no more may be; try again a little later.")
+
+
+class DeadlineExceededError(ServiceError):
+    """The request's deadline has passed before it was answered."""
+
+    def __init__(self, timeout_ms: int) -> None:
+        super().__init__(
+            f"There was no answer within {timeout_ms} ms; ask for fewer posts, or allow more time by the header "
+            "X-Request-Timeout-Ms."
+        )
+
+
+class UnauthorizedError(ServiceError):
+    """A route wants a key, and the caller sent none or an unknown one."""
+
+    def __init__(self) -> None:
+        super().__init__("Send a valid key, as 'Authorization: Bearer KEY' or as 'X-API-Key: KEY'.")
+
+
+class ReloadRefusedError(ServiceError):
+    """The model stays as it is: the new one cannot be used, or there is none to go back to."""
 
 
 class NotReadyError(ServiceError):

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from service.app import create_app
+from service.metrics import Metrics
 from service.settings import ENV_PREFIX, Settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -36,6 +37,28 @@ def configuration() -> str:
     return _INTRODUCTION + "\n".join(rows) + "\n"
 
 
+_METRICS_INTRODUCTION = """\
+# Metrics of the service
+
+Generated from `service/metrics.py` by `python -m service.reference`; edit there.
+
+`GET /metrics` gives them as Prometheus reads them, with those of the process (`process_…`) and of Python (`python_…`).
+It asks for no key and holds nothing of a post. Names and labels are kept: dashboards and alert rules rest on them.
+
+| Metric | Kind | Labels | Meaning |
+|---|---|---|---|
+"""
+
+
+def metrics() -> str:
+    """The metrics as a Markdown page."""
+    rows = (
+        f"| `{each.name}` | {each.kind} | {', '.join(f'`{label}`' for label in each.labels) or '–'} | {each.meaning} |"
+        for each in Metrics().described
+    )
+    return _METRICS_INTRODUCTION + "\n".join(rows) + "\n"
+
+
 def openapi() -> str:
     """The OpenAPI description, as the service with default settings gives it."""
     # `model_construct` takes the defaults and leaves this machine's environment alone.
@@ -50,6 +73,8 @@ def _allowed(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     kind = next((choice for choice in schema.get("anyOf", ()) if choice["type"] != "null"), schema)
+    if kind.get("format") == "path":
+        return "a path"
     if kind["type"] != "integer":
         return "text"
     most = f" to {kind['maximum']}" if "maximum" in kind else " or more"
@@ -62,8 +87,12 @@ def _meaning(schema: dict[str, Any]) -> str:
 
 @click.command()
 def write_reference() -> None:
-    """Write docs/configuration.md and docs/openapi.json anew."""
-    for name, content in (("configuration.md", configuration()), ("openapi.json", openapi())):
+    """Write docs/configuration.md, docs/metrics.md and docs/openapi.json anew."""
+    for name, content in (
+        ("configuration.md", configuration()),
+        ("metrics.md", metrics()),
+        ("openapi.json", openapi()),
+    ):
         (DOCS / name).write_text(content, encoding="utf-8")
         click.echo(DOCS / name)
 

@@ -2,19 +2,64 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
-from fastapi import APIRouter
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import Response
 
 import earshot
-from service.dependencies import ClassifyBody, CurrentLifecycle, CurrentRecord, CurrentSettings, ReadyModel
+from service.body import parse_json
+from service.dependencies import (
+    MAX_TIMEOUT_MS,
+    TIMEOUT,
+    body_of,
+    lifecycle_of,
+    model_of,
+    record_of,
+    settings_of,
+    timeout_ms_of,
+)
 from service.error_handlers import problem_responses
-from service.errors import BodyTooLargeError, NotReadyError, OverloadedError, UnusableRequestError
+from service.errors import (
+    BodyTooLargeError,
+    DeadlineExceededError,
+    NotReadyError,
+    OverloadedError,
+    UnauthorizedError,
+    UnusableRequestError,
+)
 from service.lifespan import Phase
+from service.patience import Patience
 from service.schemas import ClassifyRequest, ClassifyResponse, Health, ModelDescription, ModelReference
 
 router = APIRouter()
+
+_TIMEOUT_PARAMETER: dict[str, Any] = {
+    "name": TIMEOUT,
+    "in": "header",
+    "required": False,
+    "description": "Milliseconds until the answer is of no use to you; past them the answer is 504.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_TIMEOUT_MS},
+    "example": 2000,
+}
+_ANSWERED_LINE = {
+    "id": "a1",
+    "category": "billing",
+    "confidence": 0.94,
+    "scores": {"complaint": 0.03, "feature-request": 0, "billing": 0.94, "praise": 0, "leak": 0, "none": 0.03},
+    "secondary": [],
+    "urgency": "high",
+    "urgency_scores": {"low": 0.02, "medium": 0.2, "high": 0.7, "critical": 0.08},
+    "route": "billing",
+    "needs_review": False,
+    "review_reasons": [],
+    "tokens": 9,
+    "truncated": False,
+    "model": {"name": "earshot-default", "version": "1.0.0", "digest": "sha256:2c26b46b68ff…"},
+}
 
 
 @router.post(
@@ -23,33 +68,53 @@ router = APIRouter()
     summary="Judge posts",
     # The schema is documentation here, and tests hold the answers to it: validating each would cost as much again.
     response_model=ClassifyResponse,
-    responses=problem_responses(UnusableRequestError, BodyTooLargeError, OverloadedError, NotReadyError),
+    responses=problem_responses(
+        UnauthorizedError,
+        BodyTooLargeError,
+        UnusableRequestError,
+        OverloadedError,
+        NotReadyError,
+        DeadlineExceededError,
+    ),
     openapi_extra={
+        "parameters": [_TIMEOUT_PARAMETER],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{ClassifyRequest.__name__}"}}},
-        }
+        },
     },
 )
-async def classify(body: ClassifyBody, model: ReadyModel, record: CurrentRecord) -> Response:
+async def classify(request: Request) -> Response:
     """Judge posts: one category each, an urgency, calibrated scores, and whether a person should look.
 
     Results keep the order of the posts. A post that cannot be judged gets an `error` in its own place and
     spoils no other. A post gets the same scores alone, in any batch, in any order, under any load.
     """
-    record.posts = len(body.posts)
-    judgement = await model.classifier.classify([item for item in body.posts if isinstance(item, earshot.Post)])
-    record.stages_ms |= {
+    model = model_of(request)  # asked for first: without one the body is not even read
+    record = record_of(request)
+    async with Patience(timeout_ms_of(request)) as patience:
+        body = ClassifyRequest.read(
+            parse_json(await body_of(request)), max_posts=settings_of(request).max_posts_per_request
+        )
+        patience.watch(request.receive)
+        record.posts = len(body.posts)
+        judgement = await model.classifier.classify([item for item in body.posts if isinstance(item, earshot.Post)])
+    record.stages_ms = {
         "queue": judgement.queue_ms,
         "tokenize": judgement.tokenize_ms,
         "inference": judgement.inference_ms,
     }
-    return JSONResponse(
+    return _json(
         {
-            "model": ModelReference.of(model.pipeline.identity).model_dump(),
+            "model": ModelReference.of(model.identity).model_dump(),
             "results": [result.as_dict() for result in _in_place(body.posts, judgement.results)],
         }
     )
+
+
+def _json(content: object) -> Response:
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(text.encode(), media_type="application/json")
 
 
 def _in_place(
@@ -60,21 +125,47 @@ def _in_place(
     return [item if isinstance(item, earshot.Rejection) else next(remaining) for item in items]
 
 
-@router.get("/v1/model", tags=["model"], summary="Describe the model", responses=problem_responses(NotReadyError))
-async def describe_model(model: ReadyModel, settings: CurrentSettings) -> ModelDescription:
+@router.get(
+    "/v1/model",
+    tags=["model"],
+    summary="Describe the model",
+    response_model=ModelDescription,
+    responses=problem_responses(UnauthorizedError, NotReadyError),
+)
+async def describe_model(request: Request) -> ModelDescription:
     """Say which model is served, what it may say, what it can read, and what evaluations found."""
-    return ModelDescription.describe(model.pipeline, settings)
+    lifecycle = lifecycle_of(request)
+    return ModelDescription.describe(model_of(request).pipeline, settings_of(request), lifecycle.budget)
 
 
 @router.get("/livez", tags=["health"], summary="Is it alive?", responses=problem_responses(NotReadyError))
-async def livez(lifecycle: CurrentLifecycle) -> Health:
-    """Say whether the process is worth keeping: it is, unless its model could not be loaded."""
-    if lifecycle.phase is Phase.FAILED:
-        raise NotReadyError(lifecycle.phase.value)
+async def livez(request: Request) -> Health:
+    """Say whether the process is worth keeping: unless its model could not be loaded or stopped answering, it is."""
+    lifecycle = lifecycle_of(request)
+    if not lifecycle.is_alive():
+        raise NotReadyError((Phase.FAILED if lifecycle.failure is not None else Phase.STALLED).value)
     return Health(status="alive")
 
 
 @router.get("/readyz", tags=["health"], summary="Is it ready?", responses=problem_responses(NotReadyError))
-async def readyz(_: ReadyModel) -> Health:
-    """Say whether posts may be sent: the model is loaded and warm, and the service is not being stopped."""
+async def readyz(request: Request) -> Health:
+    """Say whether posts may be sent: the model is loaded and warm, answers, and the service is not being stopped."""
+    model_of(request)
     return Health(status="ready")
+
+
+@router.get(
+    "/metrics",
+    tags=["health"],
+    summary="Metrics",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "What is counted, as Prometheus reads it; docs/metrics.md lists it.",
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": "earshot_ready 1.0\n"}},
+        }
+    },
+)
+async def metrics(request: Request) -> Response:
+    """Give what is counted: requests, refusals, queue, batches, stages, predictions, drift, the process itself."""
+    return Response(lifecycle_of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -22,6 +22,7 @@ from earshot.decision import Thresholds
 from earshot.post import ReviewReason
 from earshot.taxonomy import Taxonomy
 from service.body import BODY
+from service.budget import TokenBudget
 from service.errors import FieldProblem, UnusableRequestError
 from service.settings import Settings
 from service.wire import LONE_SURROGATE, Received, Wire, encodable, validate
@@ -210,8 +211,8 @@ class RequestLimits(Wire):
     max_body_bytes: int
     """Bytes in one request's body."""
 
-    max_pending_posts: int
-    """Posts that wait or are being judged, over all requests."""
+    max_pending_tokens: int
+    """Tokens that wait or are being judged, over all requests."""
 
 
 class ModelDescription(ModelReference):
@@ -251,7 +252,7 @@ class ModelDescription(ModelReference):
     """What evaluations found, each figure with its interval."""
 
     @classmethod
-    def describe(cls, pipeline: earshot.Pipeline, settings: Settings) -> ModelDescription:
+    def describe(cls, pipeline: earshot.Pipeline, settings: Settings, budget: TokenBudget) -> ModelDescription:
         """Describe what is served."""
         manifest = pipeline.bundle.manifest
         return cls(
@@ -270,7 +271,7 @@ class ModelDescription(ModelReference):
             request_limits=RequestLimits(
                 max_posts_per_request=settings.max_posts_per_request,
                 max_body_bytes=settings.max_body_bytes,
-                max_pending_posts=settings.max_pending_posts,
+                max_pending_tokens=budget.max_pending_tokens,
             ),
             evaluation=manifest.evaluation,
         )

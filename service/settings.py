@@ -5,14 +5,16 @@ Nothing else reads the environment. `docs/configuration.md` is generated from he
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from earshot.backend import ONNX
 from earshot.packing import MAX_BATCH_TOKENS
 from service.errors import SettingsError
+from service.log import Format
 
 ENV_PREFIX = "EARSHOT_"
 
@@ -25,7 +27,8 @@ class Settings(BaseSettings):
     )
 
     model: str = Field(default="default", min_length=1)
-    """The bundle to serve: a folder, or `default` for the embedded one. Option `--model`."""
+    """The bundle to serve: a folder, `default` for the embedded one, or `scheme:…` for what a plug fetches (entry
+    points `earshot.model_sources`). Option `--model`."""
 
     backend: str = Field(default=ONNX, min_length=1)
     """What runs the network: `onnx`, or `torch` for a bundle that holds PyTorch weights. Option `--backend`."""
@@ -48,9 +51,26 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1)
     """Bytes in one request's body, 16 KiB for each of 256 posts by default; more are refused with 413."""
 
-    max_pending_posts: int = Field(default=1024, ge=1)
-    """Posts that wait or are being judged, over all requests; a request beyond that is refused at once with 429.
-    At least `max_posts_per_request`."""
+    max_pending_tokens: int | None = Field(default=None, ge=1)
+    """Tokens that wait or are being judged, over all requests; a request beyond that is refused at once with 429. By
+    default 2048 for each thread, about half a second of work. A request counts a quarter of it at most."""
+
+    request_timeout_ms: int = Field(default=30_000, ge=1)
+    """Milliseconds until a request is answered with 504, unless its header `X-Request-Timeout-Ms` says otherwise.
+    Streams have no deadline."""
+
+    max_batch_ms: int = Field(default=5_000, ge=1)
+    """Milliseconds that a single batch may take, usually some ten; beyond that `/livez` and `/readyz` fail with 503, so
+    that a service that hangs is started anew."""
+
+    max_streams: int = Field(default=8, ge=1)
+    """Streams (`/v1/classify/stream`) that may be open at once; more are refused with 429."""
+
+    max_line_bytes: int = Field(default=256 * 1024, ge=1)
+    """Bytes in one line of a stream; a longer one gets an error in its place."""
+
+    stream_stall_s: int = Field(default=60, ge=1)
+    """Seconds that a stream waits for its caller to read; then it is broken off."""
 
     retry_after_s: int = Field(default=1, ge=0)
     """Seconds that a caller refused with 429 or 503 is told to wait (`Retry-After`)."""
@@ -58,17 +78,22 @@ class Settings(BaseSettings):
     max_drain_s: int = Field(default=30, ge=0)
     """Seconds that requests under way get to finish when the service is stopped."""
 
+    model_poll_s: int = Field(default=0, ge=0)
+    """Seconds between two looks whether there is another model, which is then loaded beside the served one, verified
+    and put in its place; 0 never looks. SIGHUP and `POST /admin/reload` do the same at once."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe log lines that are written to standard error; `debug` adds the probes' requests."""
 
-    @model_validator(mode="after")
-    def _largest_request_fits(self) -> Settings:
-        if self.max_pending_posts < self.max_posts_per_request:
-            raise ValueError(
-                f"max_pending_posts ({self.max_pending_posts}) is below max_posts_per_request "
-                f"({self.max_posts_per_request}): the largest request would never be let in"
-            )
-        return self
+    log_format: Format = "line"
+    """How log lines look: `line` for people, `json` for programs. None holds a post's text."""
+
+    api_keys_file: Path | None = None
+    """File of the keys that `/v1` and `/v2` ask for, one `name:sha256:HEX` a line (`earshot key NAME` makes one), read
+    again when it changes. Without it everybody may ask."""
+
+    admin_keys_file: Path | None = None
+    """File of the keys that `/admin` asks for. Without it there is no `/admin`."""
 
     @classmethod
     def read(cls, **given: str | int | None) -> Settings:

@@ -7,10 +7,12 @@ import re
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.log import FIELDS
+from service.metrics import Metrics
 
 _logger = logging.getLogger(__name__)
 
@@ -18,30 +20,12 @@ REQUEST_ID = "X-Request-ID"
 RECORD = "record"
 """Where in a request's state its record lies."""
 
+ANONYMOUS = "anonymous"
+"""Who calls without a key."""
+
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-_PROBES = frozenset({"/livez", "/readyz"})
+_QUIET = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 _BAD = 500
-
-
-def log_config(level: str) -> dict[str, Any]:
-    """Say what is logged, as `logging.config.dictConfig` reads it: our lines, and the server's warnings.
-
-    The server's own access log is left out: it holds query strings, and whoever puts a post there would find
-    it in the log.
-
-    Args:
-        level: The least severe of our lines.
-    """
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "loggers": {
-            "service": {"level": level.upper(), "handlers": ["stderr"], "propagate": False},
-            "uvicorn": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
-        },
-    }
 
 
 @dataclass(slots=True)
@@ -52,12 +36,16 @@ class RequestRecord:
         id: The caller's name for the request, or one of ours.
         stages_ms: Milliseconds that each measured stage took, in their order.
         posts: How many posts it held, or None where there are none to count.
+        caller: Whose key it came with; `anonymous` without one.
+        trace_id: Of the trace that it belongs to, hexadecimal, where traces are kept.
         started: When it came, on the clock of `time.perf_counter`.
     """
 
     id: str
     stages_ms: dict[str, float] = field(default_factory=dict)
     posts: int | None = None
+    caller: str = ANONYMOUS
+    trace_id: str | None = None
     started: float = field(default_factory=time.perf_counter)
 
     def server_timing(self) -> str:
@@ -67,10 +55,16 @@ class RequestRecord:
 
 
 class Telemetry:
-    """ASGI middleware: gives each request its record, and each response its headers and log line."""
+    """ASGI middleware: gives each request its record, and each response its headers, log line and count.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: What is watched.
+        metrics: Where requests are counted.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and watch what is answered."""
@@ -85,32 +79,62 @@ class Telemetry:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = record.id
-                headers["Server-Timing"] = record.server_timing()
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", record.id.encode()),
+                    (b"server-timing", record.server_timing().encode()),
+                ]
             await send(message)
 
+        self._metrics.requests_in_flight.inc()
         try:
             await self._app(scope, receive, send_with_headers)
         finally:
-            _log(scope, status, record)
+            self._metrics.requests_in_flight.dec()
+            self._tell(scope, status, record)
+
+    def _tell(self, scope: Scope, status: int | None, record: RequestRecord) -> None:
+        # The route's own path, not what the caller asked for: a URL may hold a post.
+        path = getattr(scope.get("route"), "path", "(other)")
+        took_s = time.perf_counter() - record.started
+        self._metrics.requests.labels(_method(scope), path, str(status or ""), record.caller).inc()
+        self._metrics.request_seconds.labels(path).observe(took_s)
+        probe = path in _QUIET and status is not None and status < _BAD
+        level = logging.DEBUG if probe else logging.INFO
+        if not _logger.isEnabledFor(level):
+            return
+        fields = {
+            "method": _method(scope),
+            "route": path,
+            "status": status,
+            "duration_ms": round(1000 * took_s, 2),
+            "posts": record.posts,
+            "caller": record.caller,
+            "request_id": record.id,
+            "trace_id": record.trace_id,
+        }
+        _logger.log(
+            level,
+            "%s %s %s %.1f ms%s%s id=%s",
+            fields["method"],
+            path,
+            status or "(no response)",
+            1000 * took_s,
+            "" if record.posts is None else f" posts={record.posts}",
+            "" if record.caller is ANONYMOUS else f" caller={record.caller}",
+            record.id,
+            extra={FIELDS: {name: value for name, value in fields.items() if value is not None}},
+        )
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _method(scope: Scope) -> str:
+    """The method; made-up ones are not told apart, so that callers cannot make labels or log lines."""
+    method: str = scope["method"]
+    return method if method in _METHODS else "(other)"
 
 
 def _request_id(given: str | None) -> str:
     return given if given is not None and _SANE_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-def _log(scope: Scope, status: int | None, record: RequestRecord) -> None:
-    # The route's own path, not what the caller asked for: a URL may hold a post.
-    path = getattr(scope.get("route"), "path", "(other)")
-    probe = path in _PROBES and status is not None and status < _BAD
-    _logger.log(
-        logging.DEBUG if probe else logging.INFO,
-        "%s %s %s %.1f ms%s id=%s",
-        scope["method"],
-        path,
-        status or "(no response)",
-        1000 * (time.perf_counter() - record.started),
-        "" if record.posts is None else f" posts={record.posts}",
-        record.id,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from service.reference import DOCS, configuration, openapi
+from service.reference import DOCS, configuration, metrics, openapi
 from service.schemas import ClassifyRequest
 from service.settings import Settings
 
@@ -16,6 +16,10 @@ def test_the_openapi_snapshot_is_the_applications() -> None:
 
 def test_the_configuration_page_is_the_settings() -> None:
     assert configuration() == (DOCS / "configuration.md").read_text(encoding="utf-8")
+
+
+def test_the_metrics_page_is_the_metrics() -> None:
+    assert metrics() == (DOCS / "metrics.md").read_text(encoding="utf-8")
 
 
 def test_every_setting_is_explained() -> None:

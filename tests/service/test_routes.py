@@ -163,17 +163,19 @@ def test_a_body_over_the_limit_is_refused_though_its_length_was_not_declared(cli
 
 def test_a_full_service_refuses_at_once_and_recovers(bundle: Bundle) -> None:
     pipeline = HeldPipeline(bundle)
-    settings = Settings(max_posts_per_request=2, max_pending_posts=2, retry_after_s=7)
-    with serving(settings, lambda: pipeline) as client, ThreadPoolExecutor(1) as pool:
+    settings = Settings(max_pending_tokens=4, retry_after_s=7)
+    with serving(settings, lambda: pipeline) as client, ThreadPoolExecutor(4) as pool:
         with pipeline.held():
-            first = pool.submit(classify, client, ["love", "refund"])
+            first = [pool.submit(classify, client, [text]) for text in ("love", "refund", "lunch", "it leaked")]
             pipeline.wait_until_entered()
+            while "earshot_pending_tokens 4.0" not in client.get("/metrics").text:
+                pass
             response = client.post("/v1/classify", json={"posts": ["lunch"]})
             assert refused(response, 429).type == "urn:earshot:problem:full"
             assert response.headers["retry-after"] == "7"
             assert client.get("/livez").status_code == 200
             assert client.get("/readyz").status_code == 200
-        assert [result["category"] for result in first.result()] == ["praise", "billing"]
+        assert [future.result()[0]["category"] for future in first] == ["praise", "billing", "none", "leak"]
         assert len(classify(client, ["lunch"])) == 1
 
 

@@ -29,11 +29,6 @@ def test_an_unusable_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings.read()
 
 
-def test_the_largest_request_must_fit_among_the_pending_posts() -> None:
-    with pytest.raises(SettingsError, match="max_pending_posts \\(10\\) is below max_posts_per_request \\(256\\)"):
-        Settings.read(max_pending_posts=10)
-
-
 def test_settings_are_frozen() -> None:
     settings = Settings()
     with pytest.raises(ValidationError, match="frozen"):

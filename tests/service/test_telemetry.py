@@ -6,7 +6,8 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from service.telemetry import RequestRecord, log_config
+from service.log import log_config
+from service.telemetry import RequestRecord
 
 TIMING = re.compile(r"(\w+);dur=\d+\.\d\d")
 
