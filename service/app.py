@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from pydantic.json_schema import models_json_schema
 from service.docs import add_docs
 from service.error_handlers import add_error_handlers, refusal
 from service.errors import UnauthorizedError
+from service.feedback.recorder import Recorder
+from service.feedback.routes import router as feedback_router
+from service.feedback.schemas import FeedbackRequest
 from service.keys import KeyRing
 from service.lifespan import Lifecycle
 from service.metrics import Metrics
@@ -40,7 +45,8 @@ class _Application(FastAPI):
             return self.openapi_schema
         schema = super().openapi()
         _, definitions = models_json_schema(
-            [(ClassifyRequest, "validation"), (Problem, "serialization")], ref_template="#/components/schemas/{model}"
+            [(ClassifyRequest, "validation"), (FeedbackRequest, "validation"), (Problem, "serialization")],
+            ref_template="#/components/schemas/{model}",
         )
         schemas: dict[str, Any] = schema["components"]["schemas"]
         schemas |= definitions["$defs"]
@@ -59,6 +65,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     """
     lifecycle = lifecycle or Lifecycle(settings)
     metrics = lifecycle.metrics
+    recorder = Recorder(settings.feedback_database if settings.takes_feedback else None, metrics=metrics)
     app = _Application(
         title="Earshot",
         version=API_VERSION,
@@ -67,12 +74,14 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
         docs_url=None,  # ours calls no other host
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lambda _: lifecycle.run(),
+        lifespan=lambda _: _live(lifecycle, recorder),
         generate_unique_id_function=_route_name,
     )
     app.state.settings = settings
     app.state.lifecycle = lifecycle
+    app.state.recorder = recorder
     app.include_router(router)
+    app.include_router(feedback_router)
     add_docs(app)
     add_error_handlers(app, retry_after_s=settings.retry_after_s, metrics=metrics)
     app.add_middleware(
@@ -84,6 +93,16 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Telemetry, metrics=metrics)  # the outermost: whatever answers, it is told of
     return app
+
+
+@asynccontextmanager
+async def _live(lifecycle: Lifecycle, recorder: Recorder) -> AsyncIterator[None]:
+    recorder.start()
+    try:
+        async with lifecycle.run():
+            yield
+    finally:
+        await recorder.close()
 
 
 def _keys(path: Path | None, metrics: Metrics) -> KeyRing | None:

@@ -18,7 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import (
     BodyTooLargeError,
     DeadlineExceededError,
+    FeedbackOffError,
+    FeedbackUnavailableError,
     FieldProblem,
+    KeyReusedError,
     NotReadyError,
     OverloadedError,
     ReloadRefusedError,
@@ -68,6 +71,9 @@ PROBLEM_KINDS: Mapping[type[ServiceError], ProblemKind] = {
     OverloadedError: ProblemKind(429, "full", "The service is full", retry=True),
     TooManyStreamsError: ProblemKind(429, "too-many-streams", "Too many streams are open", retry=True),
     DeadlineExceededError: ProblemKind(504, "deadline-exceeded", "The deadline has passed"),
+    FeedbackOffError: ProblemKind(404, "feedback-off", "Corrections are not taken here"),
+    KeyReusedError: ProblemKind(422, "idempotency-key-reused", "The idempotency key was used before"),
+    FeedbackUnavailableError: ProblemKind(503, "feedback-unavailable", "Corrections cannot be kept now", retry=True),
     ReloadRefusedError: ProblemKind(409, "reload-refused", "The model stays as it is"),
     NotReadyError: ProblemKind(503, "not-ready", "The service is not ready", retry=True),
 }
@@ -87,6 +93,9 @@ _EXAMPLES: Sequence[ServiceError] = (
     OverloadedError(pending_tokens=4090, max_pending_tokens=4096),
     TooManyStreamsError(8),
     DeadlineExceededError(2000),
+    FeedbackOffError(),
+    KeyReusedError(),
+    FeedbackUnavailableError(),
     ReloadRefusedError("earshot-default 0.2.0 goes on: there is no model from before to go back to"),
     NotReadyError("The model is still being loaded; try again a little later."),
 )

@@ -8,6 +8,9 @@ ServiceError (an EarshotError)
 ├── OverloadedError        the budget of tokens, or of streams, is spent
 ├── DeadlineExceededError  the answer would come after the request's deadline
 ├── UnauthorizedError      a key is missing, or is none of ours
+├── FeedbackOffError       corrections are not taken here
+├── FeedbackUnavailableError    corrections cannot be kept at the moment
+├── KeyReusedError         an idempotency key that was used for another correction before
 ├── ReloadRefusedError     a new model cannot be used, or there is none to go back to
 └── NotReadyError          there is no model to ask: starting, draining, stalled or failed
 ```
@@ -95,6 +98,29 @@ class UnauthorizedError(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("Send a valid key, as 'Authorization: Bearer KEY' or as 'X-API-Key: KEY'.")
+
+
+class FeedbackOffError(ServiceError):
+    """Corrections are not taken here."""
+
+    def __init__(self) -> None:
+        super().__init__("Corrections are not taken here: whoever runs the service has turned feedback off.")
+
+
+class FeedbackUnavailableError(ServiceError):
+    """Corrections cannot be kept at the moment; nothing was kept."""
+
+    def __init__(self) -> None:
+        super().__init__("Corrections cannot be kept at the moment, and this one was not; try again a little later.")
+
+
+class KeyReusedError(ServiceError):
+    """An idempotency key was used for another correction before."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The idempotency key was used for another correction before; give each correction a key of its own."
+        )
 
 
 class ReloadRefusedError(ServiceError):

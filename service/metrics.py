@@ -74,6 +74,11 @@ class Metrics:
         self.abandoned = self._counter(
             "earshot_abandoned_requests_total", "Requests whose caller hung up before the answer."
         )
+        self.feedback = self._counter(
+            "earshot_feedback_total",
+            "Corrections kept, by verdict on the category predicted: confirmed, corrected.",
+            ("verdict",),
+        )
         self.posts = self._counter(
             "earshot_posts_total",
             "Posts answered, by outcome (predicted, rejected, failed) and lane (interactive, background).",

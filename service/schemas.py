@@ -248,6 +248,9 @@ class ModelDescription(ModelReference):
     request_limits: RequestLimits
     """What a request may ask."""
 
+    feedback: bool
+    """Whether corrections are taken at `/v1/feedback`."""
+
     evaluation: tuple[EvaluationSummary, ...]
     """What evaluations found, each figure with its interval."""
 
@@ -273,6 +276,7 @@ class ModelDescription(ModelReference):
                 max_body_bytes=settings.max_body_bytes,
                 max_pending_tokens=budget.max_pending_tokens,
             ),
+            feedback=settings.takes_feedback,
             evaluation=manifest.evaluation,
         )
 

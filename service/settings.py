@@ -8,15 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from earshot.backend import ONNX
+from earshot.feedback.location import DEFAULT_DATABASE, SCHEMES
 from earshot.packing import MAX_BATCH_TOKENS
 from service.errors import SettingsError
 from service.log import Format
 
 ENV_PREFIX = "EARSHOT_"
+FEEDBACK_OFF = "off"
 
 
 class Settings(BaseSettings):
@@ -82,6 +84,10 @@ class Settings(BaseSettings):
     """Seconds between two looks whether there is another model, which is then loaded beside the served one, verified
     and put in its place; 0 never looks. SIGHUP and `POST /admin/reload` do the same at once."""
 
+    feedback_database: str = Field(default=DEFAULT_DATABASE, repr=False)
+    """Where corrections are kept: `sqlite:///` and a file's path (on a local disk), or
+    `postgresql://user:password@host/name`, or `off` to take none. The file is made when it is missing."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe log lines that are written to standard error; `debug` adds the probes' requests."""
 
@@ -94,6 +100,18 @@ class Settings(BaseSettings):
 
     admin_keys_file: Path | None = None
     """File of the keys that `/admin` asks for. Without it there is no `/admin`."""
+
+    @field_validator("feedback_database")
+    @classmethod
+    def _database_is_of_a_known_kind(cls, value: str) -> str:
+        if value != FEEDBACK_OFF and not value.startswith(SCHEMES):
+            raise ValueError(f"must be '{FEEDBACK_OFF}' or begin with one of {', '.join(SCHEMES)}")
+        return value
+
+    @property
+    def takes_feedback(self) -> bool:
+        """Whether corrections are taken."""
+        return self.feedback_database != FEEDBACK_OFF
 
     @classmethod
     def read(cls, **given: str | int | None) -> Settings:

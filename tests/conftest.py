@@ -19,6 +19,14 @@ settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile("repeatable")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_feedback_of_ours() -> Iterator[None]:
+    """A test's corrections don't end up among the user's; a test that makes some says where they are kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EARSHOT_FEEDBACK_DATABASE", "off")
+        yield
+
+
 @pytest.fixture
 def tiny_bundle(tmp_path: Path) -> Bundle:
     """A fresh copy that a test may spoil."""

@@ -15,7 +15,7 @@ def correction(
     urgency: str | None = None,
     reviewer: str | None = None,
     key: str | None = None,
-    caller: str = "",
+    caller: str = "anonymous",
     with_text: bool = True,
 ) -> Correction:
     return Correction(
@@ -23,7 +23,7 @@ def correction(
         text_sha256=digest_of(text),
         predicted=Predicted(DIGEST, Labels("none", (), "low"), 0.5),
         corrected=Labels(category, secondary, urgency),
-        taxonomy="default/1",
+        taxonomy="earshot-default/1",
         post_id="a1",
         reviewer=reviewer,
         idempotency_key=key,

@@ -1,15 +1,14 @@
 """What people corrected: kept durably by whoever serves, read by whoever trains. Knows nothing of models or HTTP.
 
-Needs the extra `feedback`; nothing else in the core imports it.
+The database itself (`earshot.feedback.store`) needs the extra `feedback`. Nothing else in the core imports any of it.
 """
 
 from earshot.feedback.correction import Correction, KeptCorrection, Labels, Predicted, digest_of
-from earshot.feedback.store import DEFAULT_DATABASE, FeedbackStore
+from earshot.feedback.location import DEFAULT_DATABASE
 
 __all__ = [
     "DEFAULT_DATABASE",
     "Correction",
-    "FeedbackStore",
     "KeptCorrection",
     "Labels",
     "Predicted",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -50,11 +50,11 @@ class Correction:
         text_sha256: `digest_of` the post's text.
         predicted: What the model said.
         corrected: What the person says.
-        taxonomy: Name and version of the taxonomy that the corrected labels are of, such as `default/1`.
+        taxonomy: Name and version of the taxonomy that the corrected labels are of, such as `earshot-default/1`.
         post_id: The caller's name for the post.
         reviewer: Who the person is.
         note: What the person has to say about it.
-        caller: Who sent it in, by the name of an API key; idempotency keys are their own. Empty without keys.
+        caller: Who sent it in, by the name of an API key; idempotency keys are each caller's own.
         idempotency_key: The caller's name for this correction, so that it may be sent twice and is kept once.
     """
 
@@ -66,7 +66,7 @@ class Correction:
     post_id: str | None = None
     reviewer: str | None = None
     note: str | None = None
-    caller: str = ""
+    caller: str = "anonymous"
     idempotency_key: str | None = None
 
     @property
@@ -85,11 +85,13 @@ class KeptCorrection:
         id: Its name, unique for ever.
         received_at: When it was kept, UTC.
         correction: What it says.
+        repeated: Whether it was there before, and is not what was brought now.
     """
 
     id: str
     received_at: datetime
     correction: Correction
+    repeated: bool = field(default=False, compare=False)
 
 
 def storable(text: str) -> str:

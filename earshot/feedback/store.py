@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,9 @@ from sqlalchemy.orm import Session
 
 from earshot.errors import FeedbackError, IdempotencyKeyReusedError, MissingExtraError
 from earshot.feedback.correction import Correction, KeptCorrection
+from earshot.feedback.location import DEFAULT_DATABASE
 from earshot.feedback.migration import migrate
 from earshot.feedback.tables import CorrectionRow
-
-DEFAULT_DATABASE = "sqlite:///~/.local/share/earshot/feedback.db"
-"""A file of the user's own; the folder is made when it is missing."""
 
 _MAX_WAIT_S = 10
 """How long another writer, or a server that does not answer, is waited for."""
@@ -95,7 +94,7 @@ class FeedbackStore:
             raise IdempotencyKeyReusedError(
                 "the idempotency key was used for another correction before; give each correction a key of its own"
             )
-        return earlier
+        return replace(earlier, repeated=True)
 
     def corrections(self) -> Iterator[KeptCorrection]:
         """Give all corrections in the order in which they were kept.

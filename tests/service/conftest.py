@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from earshot import Bundle, Pipeline
 from service.app import create_app
 from service.lifespan import Lifecycle
-from service.settings import ENV_PREFIX, Settings
+from service.settings import ENV_PREFIX, FEEDBACK_OFF, Settings
 from tests.tiny import write_tiny_bundle
 
 READY_WITHIN_S = 30
@@ -23,6 +23,7 @@ def _default_settings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.upper().startswith(ENV_PREFIX)]:
             patch.delenv(name)
+        patch.setenv(f"{ENV_PREFIX}FEEDBACK_DATABASE", FEEDBACK_OFF)
         yield
 
 

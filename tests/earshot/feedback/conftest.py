@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from earshot.feedback import FeedbackStore
+from earshot.feedback.store import FeedbackStore
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,9 +6,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from earshot.feedback import FeedbackStore
 from earshot.feedback.migration import SCRIPTS
-from earshot.feedback.store import parse_database
+from earshot.feedback.store import FeedbackStore, parse_database
 from earshot.feedback.tables import Base
 
 

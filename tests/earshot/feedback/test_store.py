@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from earshot.errors import FeedbackError, IdempotencyKeyReusedError
-from earshot.feedback import FeedbackStore
-from earshot.feedback.store import parse_database
+from earshot.feedback.store import FeedbackStore, parse_database
 from tests.feedback import correction
 
 
@@ -37,7 +36,9 @@ def test_a_correction_is_kept_with_the_time_and_an_id_of_its_own(store: Feedback
 
 def test_the_same_key_with_the_same_correction_is_kept_once(store: FeedbackStore) -> None:
     first = store.keep(correction(key="k"))
-    assert store.keep(correction(key="k")) == first
+    again = store.keep(correction(key="k"))
+    assert again == first
+    assert (first.repeated, again.repeated) == (False, True)
     assert list(store.corrections()) == [first]
 
 
@@ -62,7 +63,7 @@ def test_the_same_key_from_many_threads_is_kept_once_and_all_get_the_same_answer
 
 
 def test_several_processes_may_open_a_new_database_at_once(database: str) -> None:
-    code = "import sys; from earshot.feedback import FeedbackStore; FeedbackStore.open(sys.argv[1]).close()"
+    code = "import sys; from earshot.feedback.store import FeedbackStore; FeedbackStore.open(sys.argv[1]).close()"
     processes = [
         subprocess.Popen([sys.executable, "-c", code, database], stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]
