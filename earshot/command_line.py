@@ -10,7 +10,7 @@ import click
 from earshot.backend import ONNX
 from earshot.errors import MissingExtraError
 
-_OURS = frozenset({"earshot", "service", "training", "eval"})
+_OURS = frozenset({"earshot", "service", "training", "eval", "registry"})
 
 
 def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

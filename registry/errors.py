@@ -1,0 +1,13 @@
+"""What can go wrong with the registry."""
+
+from __future__ import annotations
+
+from earshot.errors import EarshotError
+
+
+class RegistryError(EarshotError):
+    """MLflow cannot be reached, holds no such version, or holds another than it says."""
+
+
+class PromotionError(EarshotError):
+    """A promotion or rollback that cannot be carried out as asked for."""

@@ -1,0 +1,13 @@
+"""Which MLflow is meant where none is named."""
+
+from __future__ import annotations
+
+import os
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+DEFAULT = "sqlite:///mlflow.db"
+
+
+def tracking_uri() -> str:
+    """MLflow's own setting, or a database in the current folder, as `earshot train` has it."""
+    return os.environ.get(VARIABLE) or DEFAULT
