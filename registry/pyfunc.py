@@ -11,14 +11,14 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from earshot import Pipeline, Post, Rejection
 
 TEXT, ID = "text", "id"
 
 
-class EarshotModel(PythonModel):  # type: ignore[misc]  # MLflow has no annotations
+class EarshotModel(PythonModel):
     """Judges a table of posts."""
 
     def load_context(self, context: PythonModelContext) -> None:

@@ -18,7 +18,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
 from earshot.bundle import Bundle
 from earshot.errors import BundleError
-from registry.errors import RegistryError
+from registry.errors import UnreachableError
 from registry.reference import Reference
 from registry.store import Registry
 from registry.tracking_uri import tracking_uri
@@ -58,18 +58,19 @@ class RegistrySource:
         Where the registry cannot be reached, the version that the alias last pointed to, if it is still there.
 
         Raises:
-            RegistryError: There is none, it cannot be reached and nothing is kept, or what it holds is damaged.
+            ConnectionError: The registry cannot be reached, and nothing is kept; it may be later.
+            RegistryError: There is no such version, or it is not what was registered.
             BundleError: What it holds is damaged.
         """
         try:
             number = self._reached().number_of(self._reference)
-        except RegistryError as error:
+            bundle = self._kept(number)
+        except UnreachableError as error:
             kept = self._last_known()
             if kept is None:
-                raise
-            _logger.warning("the registry cannot be asked, serving version %s from %s: %s", kept[0], kept[1], error)
+                raise ConnectionError(str(error)) from error
+            _logger.warning("the registry cannot be asked, version %s comes from %s: %s", kept[0], kept[1], error)
             return Bundle.load(kept[1])
-        bundle = self._kept(number)
         self._remember(number)
         return bundle
 

@@ -24,7 +24,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from earshot.bundle import Bundle, check_output
-from registry.errors import RegistryError
+from registry.errors import RegistryError, UnreachableError
 from registry.history import Entry, Place, read_history
 from registry.reference import Reference
 
@@ -35,6 +35,7 @@ BUNDLE = "bundle"
 
 _TAG = "earshot."
 _NAME, _VERSION, _DIGEST = f"{_TAG}name", f"{_TAG}version", f"{_TAG}digest"
+_SERVER_ERROR = 500
 _MISSING = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
 
 
@@ -270,4 +271,11 @@ class Registry:
                 yield
             except (MlflowException, OSError) as error:
                 first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-                raise RegistryError(f"MLflow at {self.uri} (--tracking-uri): {first}") from error
+                # Only what MLflow itself answered, and blames on the question, is an answer.
+                answered = isinstance(error, MlflowException) and _status(error) < _SERVER_ERROR
+                kind = RegistryError if answered else UnreachableError
+                raise kind(f"MLflow at {self.uri} (--tracking-uri): {first}") from error
+
+
+def _status(error: MlflowException) -> int:
+    return int(error.get_http_status_code())  # type: ignore[no-untyped-call]  # MLflow's own

@@ -15,7 +15,7 @@ def place(version: int) -> Place:
 def step(action: str, before: int | None, after: int) -> Entry:
     return Entry(
         who="anna",
-        action=action,  # type: ignore[arg-type]  # pydantic checks it
+        action=action,
         reason="because",
         before=None if before is None else place(before),
         after=place(after),
