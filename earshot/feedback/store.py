@@ -39,7 +39,7 @@ class FeedbackStore:
         self._engine = engine
 
     @classmethod
-    def open(cls, database: str = DEFAULT_DATABASE) -> FeedbackStore:
+    def open(cls, database: str = DEFAULT_DATABASE, *, make: bool = True) -> FeedbackStore:
         """Open a database, and bring it to the form that this version uses.
 
         Several processes may do so at once. A file is made if need be, to be read by nobody but its owner.
@@ -47,13 +47,17 @@ class FeedbackStore:
         Args:
             database: Its URL, such as `sqlite:////var/lib/earshot/feedback.db` or
                 `postgresql://user:password@host/name`.
+            make: Whether to make a file that is not there.
 
         Raises:
-            FeedbackError: It cannot be reached, or a newer version wrote it.
+            FeedbackError: It cannot be reached, is not there and not to be made, or a newer version wrote it.
             MissingExtraError: Its driver is not installed.
         """
         url = parse_database(database)
-        engine = _postgresql_engine(url) if url.get_backend_name() == "postgresql" else _sqlite_engine(url)
+        postgresql = url.get_backend_name() == "postgresql"
+        if not postgresql and not make and not Path(url.database or "").exists():
+            raise FeedbackError(f"there is no feedback database at {url.database}")
+        engine = _postgresql_engine(url) if postgresql else _sqlite_engine(url)
         try:
             with _database_errors(url):
                 migrate(engine.execution_options(**{_BEGIN: "IMMEDIATE"}))

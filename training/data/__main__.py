@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from earshot.command_line import column_option, needs_extra
+from earshot.feedback.location import DEFAULT_DATABASE
 from earshot.records import read_labelled
 from earshot.taxonomy import Taxonomy
 from training.config import TrainingConfig
@@ -32,7 +33,7 @@ _taxonomy = click.option(
 
 @click.group("data")
 def data() -> None:
-    """Check labelled posts, and get the public ones."""
+    """Check labelled posts, get the public ones, and those that people corrected."""
 
 
 @data.command()
@@ -195,6 +196,56 @@ def overlay(
     rows = overlay_rows(posts, parts, None if benchmark else sources)
     for path, count in write_overlays(output, rows).items():
         click.echo(f"wrote {path}: {count:,} rows")
+
+
+@data.command("export-feedback")
+@click.option("-o", "--output", default="runs/feedback.jsonl", show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--database",
+    default=DEFAULT_DATABASE,
+    show_default=True,
+    envvar="EARSHOT_FEEDBACK_DATABASE",
+    show_envvar=True,
+    help="Where the service keeps corrections.",
+)
+@click.option(
+    "--posts",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Posts whose corrections came without their text, found by its SHA-256. May be repeated.",
+)
+@column_option
+@_taxonomy
+def export_feedback(
+    output: Path, database: str, posts: tuple[Path, ...], columns: dict[str, str], taxonomy: Path | None
+) -> None:
+    """Make labelled data of what people corrected.
+
+    One row for each post, by the latest correction, with who said so, when, and which model had said what. Where people
+    disagree on the category, the row is marked ambiguous; all disagreements go to OUTPUT.conflicts.jsonl.
+    """
+    with needs_extra("earshot data export-feedback", "training"):
+        from earshot.feedback.store import FeedbackStore
+        from training.data import feedback
+        from training.data.fetch import write_labelled
+    known = Taxonomy.load(taxonomy) if taxonomy else Taxonomy.default()
+    texts = feedback.read_texts(posts, columns)
+    store = FeedbackStore.open(database, make=False)
+    try:
+        harvest = feedback.harvest(store.corrections(), known, texts)
+    finally:
+        store.close()
+    digest = write_labelled(output, harvest.rows)
+    beside = output.with_suffix(".conflicts.jsonl")
+    write_labelled(beside, harvest.conflicts)
+    click.echo(f"{harvest.corrections:,} corrections in {store.database}")
+    for name, count in harvest.other_taxonomy.items():
+        click.echo(f"left out: {count:,} corrections with labels of {name} that {known.name}/{known.version} lacks")
+    if harvest.without_text:
+        click.echo(f"left out: {harvest.without_text:,} posts whose text is not known; name files with it by --posts")
+    click.echo(f"wrote {output}: {len(harvest.rows):,} rows, sha256:{digest}")
+    click.echo(f"wrote {beside}: {len(harvest.conflicts):,} posts on which people disagree")
 
 
 if __name__ == "__main__":
