@@ -9,8 +9,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from service import admin
 from service.docs import add_docs
 from service.error_handlers import add_error_handlers, refusal
 from service.errors import UnauthorizedError
@@ -21,9 +23,10 @@ from service.keys import KeyRing
 from service.lifespan import Lifecycle
 from service.metrics import Metrics
 from service.routes import router
-from service.schemas import ClassifyRequest, Problem
+from service.schemas import ClassifyRequest, Problem, StreamedError, StreamedPrediction
 from service.security import Authentication, SecurityHeaders
 from service.settings import Settings
+from service.stream import Streams
 from service.telemetry import Telemetry
 
 API_VERSION = "1"
@@ -37,6 +40,15 @@ sent a sane one, and `Server-Timing`: the milliseconds of
 """
 
 
+_DESCRIBED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+    (ClassifyRequest, "validation"),
+    (FeedbackRequest, "validation"),
+    (StreamedPrediction, "serialization"),
+    (StreamedError, "serialization"),
+    (Problem, "serialization"),
+]
+
+
 class _Application(FastAPI):
     """Describes the bodies that the framework does not read itself, so does not know of."""
 
@@ -44,10 +56,7 @@ class _Application(FastAPI):
         if self.openapi_schema is not None:
             return self.openapi_schema
         schema = super().openapi()
-        _, definitions = models_json_schema(
-            [(ClassifyRequest, "validation"), (FeedbackRequest, "validation"), (Problem, "serialization")],
-            ref_template="#/components/schemas/{model}",
-        )
+        _, definitions = models_json_schema(_DESCRIBED, ref_template="#/components/schemas/{model}")
         schemas: dict[str, Any] = schema["components"]["schemas"]
         schemas |= definitions["$defs"]
         max_posts: int = self.state.settings.max_posts_per_request
@@ -80,8 +89,10 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     app.state.settings = settings
     app.state.lifecycle = lifecycle
     app.state.recorder = recorder
+    app.state.streams = Streams(settings.max_streams, metrics)
     app.include_router(router)
     app.include_router(feedback_router)
+    app.include_router(admin.router)
     add_docs(app)
     add_error_handlers(app, retry_after_s=settings.retry_after_s, metrics=metrics)
     app.add_middleware(

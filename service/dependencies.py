@@ -14,6 +14,7 @@ from service.body import read_body
 from service.errors import FieldProblem, UnusableRequestError
 from service.lifespan import Lifecycle, ServedModel
 from service.settings import Settings
+from service.stream import Streams
 from service.telemetry import RECORD, RequestRecord
 
 TIMEOUT = "X-Request-Timeout-Ms"
@@ -34,6 +35,11 @@ def lifecycle_of(request: Request) -> Lifecycle:
 def record_of(request: Request) -> RequestRecord:
     """What is known of the request."""
     return cast(RequestRecord, request.scope["state"][RECORD])
+
+
+def streams_of(request: Request) -> Streams:
+    """The streams that are open."""
+    return cast(Streams, request.app.state.streams)
 
 
 def model_of(request: Request) -> ServedModel:

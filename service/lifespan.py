@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from earshot import EarshotError, ModelIdentity, Pipeline, Post
 from earshot.cpu import available_cpus
 from service.budget import TokenBudget
+from service.change import Change, Outcome
 from service.classifier import Classifier
 from service.errors import NotReadyError, ReloadRefusedError
 from service.metrics import Metrics
@@ -70,24 +70,6 @@ class ServedModel:
         self.pipeline.close()
         _logger.info("%s closed", self.name)
         return True
-
-
-Outcome = Literal["switched", "unchanged", "rolled_back"]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What came of an attempt to change the model.
-
-    Attributes:
-        outcome: What happened.
-        model: Which is served now.
-        previous: Which can be gone back to.
-    """
-
-    outcome: Outcome
-    model: ModelIdentity
-    previous: ModelIdentity | None
 
 
 class Lifecycle:

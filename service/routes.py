@@ -20,6 +20,7 @@ from service.dependencies import (
     model_of,
     record_of,
     settings_of,
+    streams_of,
     timeout_ms_of,
 )
 from service.error_handlers import problem_responses
@@ -28,12 +29,23 @@ from service.errors import (
     DeadlineExceededError,
     NotReadyError,
     OverloadedError,
+    TooManyStreamsError,
     UnauthorizedError,
     UnusableRequestError,
 )
 from service.lifespan import Phase
 from service.patience import Patience
-from service.schemas import ClassifyRequest, ClassifyResponse, Health, ModelDescription, ModelReference
+from service.schemas import (
+    ClassifyRequest,
+    ClassifyResponse,
+    Health,
+    ModelDescription,
+    ModelReference,
+    Post,
+    StreamedError,
+    StreamedPrediction,
+)
+from service.stream import NDJSON, Stream, StreamResponse
 
 router = APIRouter()
 
@@ -45,21 +57,24 @@ _TIMEOUT_PARAMETER: dict[str, Any] = {
     "schema": {"type": "integer", "minimum": 1, "maximum": MAX_TIMEOUT_MS},
     "example": 2000,
 }
-_ANSWERED_LINE = {
-    "id": "a1",
-    "category": "billing",
-    "confidence": 0.94,
-    "scores": {"complaint": 0.03, "feature-request": 0, "billing": 0.94, "praise": 0, "leak": 0, "none": 0.03},
-    "secondary": [],
-    "urgency": "high",
-    "urgency_scores": {"low": 0.02, "medium": 0.2, "high": 0.7, "critical": 0.08},
-    "route": "billing",
-    "needs_review": False,
-    "review_reasons": [],
-    "tokens": 9,
-    "truncated": False,
-    "model": {"name": "earshot-default", "version": "1.0.0", "digest": "sha256:2c26b46b68ff…"},
-}
+
+
+def _lines_of(*kinds: type) -> dict[str, Any]:
+    """Describe lines of JSON: OpenAPI 3.1 has no word for them, JSON Schema at least for what a text holds."""
+    schemas = [
+        {"type": "string"} if kind is str else {"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds
+    ]
+    return {"type": "string", "contentMediaType": NDJSON, "contentSchema": {"anyOf": schemas}}
+
+
+_STREAM_ANSWER = (
+    '{"id":"a1","category":"billing","confidence":0.94,"scores":{"complaint":0.03,"feature-request":0,"billing":0.94,'
+    '"praise":0,"leak":0,"none":0.03},"secondary":[],"urgency":"high","urgency_scores":{"low":0.02,"medium":0.2,'
+    '"high":0.7,"critical":0.08},"route":"billing","needs_review":false,"review_reasons":[],"tokens":9,'
+    '"truncated":false,"model":{"name":"earshot-default","version":"1.0.0","digest":"sha256:2c26b46b68ff…"}}\n'
+    '{"id":null,"error":{"type":"unusable-line","title":"The line cannot be used","detail":"Line 2 is not JSON …"},'
+    '"model":{"name":"earshot-default","version":"1.0.0","digest":"sha256:2c26b46b68ff…"}}\n'
+)
 
 
 @router.post(
@@ -110,6 +125,53 @@ async def classify(request: Request) -> Response:
             "results": [result.as_dict() for result in _in_place(body.posts, judgement.results)],
         }
     )
+
+
+@router.post(
+    "/v1/classify/stream",
+    tags=["classification"],
+    summary="Judge a stream of posts",
+    response_class=StreamResponse,
+    status_code=200,
+    responses=problem_responses(UnauthorizedError, TooManyStreamsError, NotReadyError)
+    | {
+        200: {
+            "description": "One line of JSON for each post, in their order.",
+            "content": {
+                NDJSON: {
+                    "schema": _lines_of(StreamedPrediction, StreamedError),
+                    "example": _STREAM_ANSWER,
+                }
+            },
+        }
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                NDJSON: {
+                    "schema": _lines_of(Post, str),
+                    "example": '{"id":"a1","text":"You took 14.99 twice today"}\n"a bare string works too"\n',
+                }
+            },
+        },
+    },
+)
+async def classify_stream(request: Request) -> Response:
+    """Judge as many posts as you like: a line of JSON each in, a line of JSON each out, as they are judged.
+
+    Read the answers while you send: only so many posts are under way at a time, and nothing more is read while you
+    leave answers unread. A line that is no post gets an `error` in its own place; blank lines get nothing. A stream
+    has no deadline; when the service is stopped, what was read is answered, and the last line is an `error` of the
+    type `broken-off`. Requests to `/v1/classify` go first, so that they are as quick as without streams.
+    """
+    lifecycle = lifecycle_of(request)
+    lifecycle.model()
+    settings = settings_of(request)
+    streams = streams_of(request)
+    streams.check()
+    stream = Stream(request.stream(), lifecycle, record_of(request), max_line_bytes=settings.max_line_bytes)
+    return StreamResponse(stream.answers(), streams.place(), stall_s=settings.stream_stall_s)
 
 
 def _json(content: object) -> Response:

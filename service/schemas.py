@@ -5,7 +5,7 @@ The classes named as in the core (`Post`, `Prediction`) are its JSON; the core's
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from earshot.post import ReviewReason
 from earshot.taxonomy import Taxonomy
 from service.body import BODY
 from service.budget import TokenBudget
+from service.change import Change
 from service.errors import FieldProblem, UnusableRequestError
 from service.settings import Settings
 from service.wire import LONE_SURROGATE, Received, Wire, encodable, validate
@@ -44,8 +45,12 @@ class Post(Received):
     """Your name for it, a string; it is echoed and never read."""
 
 
-def _read_post(item: object) -> earshot.Post | earshot.Rejection:
-    """Turn one item of a request into a post, or into the reason why it is none, which spoils no other."""
+def read_post(item: object) -> earshot.Post | earshot.Rejection:
+    """Turn one item of a request into a post, or into the reason why it is none, which spoils no other.
+
+    Args:
+        item: What the JSON holds in its place.
+    """
     try:
         post = validate(Post, {"text": item} if isinstance(item, str) else item, "post")
     except UnusableRequestError as error:
@@ -70,9 +75,7 @@ class _ReadByItself:
     """
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_plain_validator_function(
-            _read_post, json_schema_input_schema=handler.generate_schema(Post | str)
-        )
+        return no_info_plain_validator_function(read_post, json_schema_input_schema=handler.generate_schema(Post | str))
 
 
 Item = Annotated[earshot.Post | earshot.Rejection, _ReadByItself()]
@@ -173,7 +176,8 @@ class PostProblem(Wire):
     """What is wrong with one post."""
 
     type: str = Field(examples=["empty-post"])
-    """A stable word for programs: `empty-post` or `unusable-post`."""
+    """A stable word for programs: `empty-post`, `unusable-post`; in a stream also `unusable-line`, `internal-error`,
+    and `broken-off` as its last line."""
 
     title: str = Field(examples=["The post is empty"])
     """The kind of problem."""
@@ -202,6 +206,20 @@ class ClassifyResponse(Wire):
     """The results."""
 
 
+class StreamedPrediction(Prediction):
+    """A line of a stream: what the model says of one post, and which model it was."""
+
+    model: ModelReference
+    """Which model spoke; it may change in the middle of a stream."""
+
+
+class StreamedError(PostError):
+    """A line of a stream that stands in the place of a post without a prediction, or its last one if it breaks off."""
+
+    model: ModelReference | None = None
+    """Which model was there to be asked."""
+
+
 class RequestLimits(Wire):
     """What a request may ask."""
 
@@ -213,6 +231,9 @@ class RequestLimits(Wire):
 
     max_pending_tokens: int
     """Tokens that wait or are being judged, over all requests."""
+
+    max_line_bytes: int
+    """Bytes in one line of a stream."""
 
 
 class ModelDescription(ModelReference):
@@ -275,10 +296,30 @@ class ModelDescription(ModelReference):
                 max_posts_per_request=settings.max_posts_per_request,
                 max_body_bytes=settings.max_body_bytes,
                 max_pending_tokens=budget.max_pending_tokens,
+                max_line_bytes=settings.max_line_bytes,
             ),
             feedback=settings.takes_feedback,
             evaluation=manifest.evaluation,
         )
+
+
+class ModelChange(Wire):
+    """What came of an attempt to change the model."""
+
+    outcome: Literal["switched", "unchanged", "rolled_back"]
+    """What happened."""
+
+    model: ModelReference
+    """Which model is served now."""
+
+    previous: ModelReference | None
+    """Which one `POST /admin/rollback` would bring back."""
+
+    @classmethod
+    def of(cls, change: Change) -> ModelChange:
+        """Take over what the service says."""
+        previous = None if change.previous is None else ModelReference.of(change.previous)
+        return cls(outcome=change.outcome, model=ModelReference.of(change.model), previous=previous)
 
 
 class Health(Wire):

@@ -6,7 +6,6 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from service.log import log_config
 from service.telemetry import RequestRecord
 
 TIMING = re.compile(r"(\w+);dur=\d+\.\d\d")
@@ -72,10 +71,6 @@ def test_probes_are_logged_only_in_detail(client: TestClient, caplog: pytest.Log
     client.get("/livez")
     (record,) = [record for record in caplog.records if record.name == "service.telemetry"]
     assert record.levelno == logging.DEBUG
-
-
-def test_the_servers_own_access_log_stays_silent() -> None:
-    assert log_config("debug")["loggers"]["uvicorn"]["level"] == "WARNING"
 
 
 def test_timings_keep_the_order_of_the_stages() -> None:
