@@ -14,6 +14,7 @@ from earshot.errors import (
     SessionError,
     TaxonomyError,
 )
+from earshot.explanation import Word
 from earshot.pipeline import Pipeline
 from earshot.post import Post, Prediction, Rejection, Result
 from earshot.predictor import ModelIdentity, Predictor
@@ -40,4 +41,5 @@ __all__ = [
     "SessionError",
     "Taxonomy",
     "TaxonomyError",
+    "Word",
 ]

@@ -13,6 +13,7 @@ from typing import Self
 from earshot.backend import ONNX, Session, open_session
 from earshot.bundle import DEFAULT, Bundle
 from earshot.decision import decide
+from earshot.explanation import Occlusion, Word
 from earshot.normalization import normalize
 from earshot.post import Post, Prediction, Rejection, Result
 from earshot.predictor import ModelIdentity
@@ -85,7 +86,7 @@ class Pipeline:
         limits = self.bundle.manifest.limits
         # What lies far beyond the characters that are read is not even cleaned: that bounds a huge post's cost.
         # White space around a post is no part of it, so that it neither fills the reach nor counts as cut off.
-        reach = 2 * limits.max_characters
+        reach = self.reach
         given = [post.text.strip() for post in posts]
         texts = [normalize(text[:reach]) for text in given]
         return [
@@ -117,6 +118,21 @@ class Pipeline:
                 thresholds=manifest.thresholds,
             )
         return results
+
+    @property
+    def reach(self) -> int:
+        """Characters of a post that are looked at, at most."""
+        return 2 * self.bundle.manifest.limits.max_characters
+
+    def explain(self, post: Post) -> tuple[Result, tuple[Word, ...]]:
+        """Judge a post, and say which of its words carried the decision.
+
+        Returns:
+            The result, and the words in the order of the text; none where there is nothing to judge.
+        """
+        occlusion = Occlusion(post, reach=self.reach)
+        result, *variants = self.predict([post, *occlusion.variants])
+        return result, occlusion.explain(result, variants) if isinstance(result, Prediction) else ()
 
     def classify(self, text: str) -> Prediction:
         """Judge one text.

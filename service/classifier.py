@@ -7,8 +7,10 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import islice
 
-from earshot import Pipeline, Post, Result
+from earshot import Pipeline, Post, Prediction, Result, Word
+from earshot.explanation import Occlusion
 from earshot.pipeline import Prepared
 from service.batcher import Batcher, BatcherStoppedError, Served
 from service.budget import TokenBudget
@@ -28,12 +30,14 @@ class Judgement:
 
     Attributes:
         results: One per post, in order.
+        explanations: The words of each post and what they did for its decision, where that was asked for.
         queue_ms: Milliseconds that the posts waited.
         tokenize_ms: Milliseconds from text to tokens.
         inference_ms: Milliseconds from tokens to decision.
     """
 
     results: list[Result]
+    explanations: list[tuple[Word, ...]]
     queue_ms: float
     tokenize_ms: float
     inference_ms: float
@@ -72,11 +76,12 @@ class Classifier:
             workers=threads,
         )
 
-    async def classify(self, posts: Sequence[Post], *, background: bool = False) -> Judgement:
+    async def classify(self, posts: Sequence[Post], *, background: bool = False, explain: bool = False) -> Judgement:
         """Judge posts.
 
         Args:
             posts: The posts.
+            explain: Whether to say which words carried each decision.
             background: Whether others go first; then they are let in without regard to the budget, and whoever sends
                 them bounds how many are under way.
 
@@ -85,20 +90,24 @@ class Classifier:
             NotReadyError: The threads have died.
         """
         if not posts:
-            return Judgement([], queue_ms=0, tokenize_ms=0, inference_ms=0)
+            return Judgement([], [], queue_ms=0, tokenize_ms=0, inference_ms=0)
         if not background:
             self._budget.check()
         started = time.perf_counter()
-        prepared = await self._prepare(posts)
+        occlusions = [Occlusion(post, reach=self._pipeline.reach) for post in posts] if explain else []
+        variants = [variant for occlusion in occlusions for variant in occlusion.variants]
+        prepared = await self._prepare([*posts, *variants])
         tokenized = time.perf_counter()
         with nullcontext() if background else self._budget.taken(sum(map(_tokens, prepared))):
             served = await self._run(prepared, background=background)
         lane = BACKGROUND if background else INTERACTIVE
         self._metrics.tokenize_seconds.observe(tokenized - started)
         self._metrics.queue_seconds.labels(lane).observe(served.waited_s)
-        self._metrics.count(served.outcomes, lane=lane)
+        results = served.outcomes[: len(posts)]
+        self._metrics.count(results, lane=lane)
         return Judgement(
-            served.outcomes,
+            results,
+            _explanations(occlusions, results, served.outcomes[len(posts) :]),
             queue_ms=1000 * served.waited_s,
             tokenize_ms=1000 * (tokenized - started),
             inference_ms=1000 * served.ran_s,
@@ -156,6 +165,17 @@ class Classifier:
         self._metrics.batch_tokens.observe(tokens)
         self._metrics.tokens.inc(tokens)
         return results
+
+
+def _explanations(
+    occlusions: Sequence[Occlusion], results: Sequence[Result], variants: Sequence[Result]
+) -> list[tuple[Word, ...]]:
+    remaining = iter(variants)
+    explanations = []
+    for occlusion, result in zip(occlusions, results, strict=False):
+        own = list(islice(remaining, len(occlusion.variants)))
+        explanations.append(occlusion.explain(result, own) if isinstance(result, Prediction) else ())
+    return explanations
 
 
 def _tokens(prepared: Prepared) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 import earshot
 from service.body import parse_json
+from service.classifier import Judgement
 from service.dependencies import (
     MAX_TIMEOUT_MS,
     TIMEOUT,
@@ -108,12 +110,16 @@ async def classify(request: Request) -> Response:
     model = model_of(request)  # asked for first: without one the body is not even read
     record = record_of(request)
     async with Patience(timeout_ms_of(request)) as patience:
+        settings = settings_of(request)
         body = ClassifyRequest.read(
-            parse_json(await body_of(request)), max_posts=settings_of(request).max_posts_per_request
+            parse_json(await body_of(request)),
+            max_posts=settings.max_posts_per_request,
+            max_explained_posts=settings.max_explained_posts,
         )
         patience.watch(request.receive)
         record.posts = len(body.posts)
-        judgement = await model.classifier.classify([item for item in body.posts if isinstance(item, earshot.Post)])
+        posts = [item for item in body.posts if isinstance(item, earshot.Post)]
+        judgement = await model.classifier.classify(posts, explain=body.explain)
     record.stages_ms = {
         "queue": judgement.queue_ms,
         "tokenize": judgement.tokenize_ms,
@@ -122,7 +128,7 @@ async def classify(request: Request) -> Response:
     return _json(
         {
             "model": ModelReference.of(model.identity).model_dump(),
-            "results": [result.as_dict() for result in _in_place(body.posts, judgement.results)],
+            "results": _in_place(body.posts, _results(posts, judgement)),
         }
     )
 
@@ -179,12 +185,27 @@ def _json(content: object) -> Response:
     return Response(text.encode(), media_type="application/json")
 
 
+def _results(posts: Sequence[earshot.Post], judgement: Judgement) -> list[dict[str, Any]]:
+    results = [result.as_dict() for result in judgement.results]
+    for post, result, words in zip(posts, results, judgement.explanations, strict=False):
+        if "error" not in result:
+            result["explanation"] = [
+                asdict(word) | {"text": _encodable(post.text[word.start : word.end])} for word in words
+            ]
+    return results
+
+
+def _encodable(text: str) -> str:
+    """Half a character, as of a text cut within an emoji, cannot be sent."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _in_place(
-    items: Sequence[earshot.Post | earshot.Rejection], results: Sequence[earshot.Result]
-) -> list[earshot.Result]:
+    items: Sequence[earshot.Post | earshot.Rejection], results: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Put each post's result where the post stood, between those that were rejected before."""
     remaining = iter(results)
-    return [item if isinstance(item, earshot.Rejection) else next(remaining) for item in items]
+    return [item.as_dict() if isinstance(item, earshot.Rejection) else next(remaining) for item in items]
 
 
 @router.get(

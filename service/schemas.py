@@ -12,7 +12,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
 )
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_plain_validator_function
 
 import earshot
@@ -27,12 +27,6 @@ from service.change import Change
 from service.errors import FieldProblem, UnusableRequestError
 from service.settings import Settings
 from service.wire import LONE_SURROGATE, Received, Wire, encodable, validate
-
-
-def _unavailable(value: bool) -> bool:
-    if value:
-        raise PydanticCustomError("unavailable", "is not available in this version: leave it out or send false")
-    return value
 
 
 class Post(Received):
@@ -90,24 +84,29 @@ class ClassifyRequest(Received):
     )
     """The posts, each an object or simply its text. None at all is fine, and gets no results."""
 
-    explain: Annotated[bool, AfterValidator(_unavailable)] = False
-    """Whether to explain the predictions; not available in this version."""
+    explain: bool = False
+    """Whether to say which words carried each decision. Costs as much again for each word."""
 
     @classmethod
-    def read(cls, content: object, *, max_posts: int) -> ClassifyRequest:
+    def read(cls, content: object, *, max_posts: int, max_explained_posts: int) -> ClassifyRequest:
         """Read a request from its JSON.
 
         Args:
             content: The JSON.
             max_posts: The most posts that a request may hold.
+            max_explained_posts: The most that it may hold where they are to be explained.
 
         Raises:
             UnusableRequestError: It is no such request; a bad post among its posts is none of the reasons.
         """
-        posts = content.get("posts") if isinstance(content, dict) else None
+        given = content if isinstance(content, dict) else {}
+        posts, explained = given.get("posts"), given.get("explain") is True
+        if explained:
+            max_posts = min(max_posts, max_explained_posts)
         # Counted first: a body of a million tiny items is not looked at one by one.
         if isinstance(posts, list) and len(posts) > max_posts:
-            detail = f"holds {len(posts)} posts, at most {max_posts} are allowed; send several requests"
+            where = " where they are to be explained" if explained else ""
+            detail = f"holds {len(posts)} posts, at most {max_posts} are allowed{where}; send several requests"
             raise UnusableRequestError([FieldProblem("posts", detail)])
         return validate(cls, content, BODY)
 
@@ -128,6 +127,22 @@ class ModelReference(Wire):
     def of(cls, identity: earshot.ModelIdentity) -> ModelReference:
         """Take over the core's."""
         return cls(name=identity.name, version=identity.version, digest=identity.digest)
+
+
+class Word(Wire):
+    """A word of a post, or in a long post some neighbouring ones, and what they did for the decision."""
+
+    start: int = Field(ge=0, examples=[9])
+    """Where it begins in the text as you sent it, in Unicode code points."""
+
+    end: int = Field(ge=0, examples=[14])
+    """Where it ends."""
+
+    text: str = Field(examples=["14.99"])
+    """The word."""
+
+    contribution: float = Field(ge=-1, le=1, examples=[0.41])
+    """By how much the category's probability sinks when the word is left out; below 0 if it spoke against it."""
 
 
 class Prediction(Wire):
@@ -170,6 +185,9 @@ class Prediction(Wire):
 
     truncated: bool
     """Whether the end of the post was not read."""
+
+    explanation: list[Word] | None = None
+    """With `explain`: the words, in the order of the text."""
 
 
 class PostProblem(Wire):
@@ -225,6 +243,9 @@ class RequestLimits(Wire):
 
     max_posts_per_request: int
     """Posts in one request."""
+
+    max_explained_posts: int
+    """Posts in one request with `explain`."""
 
     max_body_bytes: int
     """Bytes in one request's body."""
@@ -294,6 +315,7 @@ class ModelDescription(ModelReference):
             limits=manifest.limits,
             request_limits=RequestLimits(
                 max_posts_per_request=settings.max_posts_per_request,
+                max_explained_posts=settings.max_explained_posts,
                 max_body_bytes=settings.max_body_bytes,
                 max_pending_tokens=budget.max_pending_tokens,
                 max_line_bytes=settings.max_line_bytes,

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     max_posts_per_request: int = Field(default=256, ge=1)
     """Posts in one request; more are refused with 422."""
 
+    max_explained_posts: int = Field(default=16, ge=1)
+    """Posts in one request with `explain`, which costs as much again for each word; more are refused with 422."""
+
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1)
     """Bytes in one request's body, 16 KiB for each of 256 posts by default; more are refused with 413."""
 

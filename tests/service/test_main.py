@@ -80,7 +80,7 @@ def test_a_server_says_where_it_serves_answers_and_stops_cleanly(bundle: Bundle,
 
         too_large = httpx2.post(f"{running.url}/v1/classify", content=(b"x" * 2**20 for _ in range(8)))
         assert too_large.status_code == 413
-        for unusable in (b"xyzzy", b'{"xyzzy": 1}', b'{"posts": ["xyzzy"], "explain": true}'):
+        for unusable in (b"xyzzy", b'{"xyzzy": 1}', b'{"posts": ["xyzzy"], "explain": 1}'):
             assert httpx2.post(f"{running.url}/v1/classify?xyzzy", content=unusable).status_code == 422
         assert httpx2.get(f"{running.url}/xyzzy?text=xyzzy").status_code == 404
 

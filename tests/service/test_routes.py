@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -134,12 +135,37 @@ def test_as_many_posts_as_allowed_pass_and_one_more_is_refused(client: TestClien
         (b'{"posts": [NaN]}', "body"),
         (b'{"posts": ' + b"[" * 50_000, "body"),
         (b'{"posts": [], "explian": true}', "explian"),
-        (b'{"posts": [], "explain": true}', "explain"),
+        (b'{"posts": [], "explain": 1}', "explain"),
         (b'{"posts": [], "\\ud800": 1}', "body"),
     ],
 )
 def test_an_unusable_request_is_refused_with_the_field_named(client: TestClient, content: bytes, field: str) -> None:
     assert fields(client.post("/v1/classify", content=content)) == [field]
+
+
+def test_an_explanation_names_the_words_by_their_place_in_the_text(client: TestClient) -> None:
+    posts = ["love &amp; refund the refund \ud83d", "", {"text": 5}, {"id": "b", "text": "it leaked"}]
+    content = json.dumps({"posts": posts, "explain": True})
+    response = client.post("/v1/classify", content=content)
+    ClassifyResponse.model_validate_json(response.content, strict=True, extra="forbid")
+    first, blank, unusable, last = response.json()["results"]
+    words = {word["text"]: word for word in first["explanation"]}
+    assert list(words) == ["love", "&amp;", "refund", "the", "?"]
+    assert (words["love"]["start"], words["love"]["end"]) == (0, 4)
+    assert words["love"]["contribution"] < 0 < words["refund"]["contribution"]
+    assert "explanation" not in blank
+    assert "explanation" not in unusable
+    assert [word["text"] for word in last["explanation"]] == ["it", "leaked"]
+    assert last["scores"] == client.post("/v1/classify", json={"posts": ["it leaked"]}).json()["results"][0]["scores"]
+
+
+def test_only_what_is_asked_for_is_explained(client: TestClient) -> None:
+    assert "explanation" not in classify(client, ["love"])[0]
+
+
+def test_only_so_many_posts_are_explained_at_once(client: TestClient) -> None:
+    response = client.post("/v1/classify", json={"posts": ["love"] * 17, "explain": True})
+    assert "at most 16 are allowed where they are to be explained" in refused(response, 422).detail
 
 
 def test_the_content_type_does_not_matter(client: TestClient) -> None:

@@ -8,7 +8,7 @@ from service.schemas import ClassifyRequest
 
 
 def read(content: object) -> ClassifyRequest:
-    return ClassifyRequest.read(content, max_posts=3)
+    return ClassifyRequest.read(content, max_posts=3, max_explained_posts=16)
 
 
 def problems(content: object) -> dict[str, str]:
@@ -87,10 +87,6 @@ def test_too_many_posts_are_refused_before_any_is_looked_at() -> None:
     assert problems({"posts": [None] * 4}) == {
         "posts": "holds 4 posts, at most 3 are allowed; send several requests",
     }
-
-
-def test_explanations_are_not_available() -> None:
-    assert "not available in this version" in problems({"posts": [], "explain": True})["explain"]
 
 
 def test_an_object_of_junk_is_not_looked_at_field_by_field() -> None:
