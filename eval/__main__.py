@@ -12,7 +12,7 @@ from earshot.bundle import MODEL_CARD, Bundle
 from earshot.command_line import backend_option, column_option, needs_extra
 from earshot.parity import ParityError
 from eval.errors import ResultsError
-from eval.suite import DATA_VARIABLE, data_roots, named_suite, shipped_suites
+from eval.suite import DATA_VARIABLE, data_roots, named_suite, roots_of, shipped_suites
 
 _MIN_RESAMPLES = 100
 
@@ -165,7 +165,7 @@ def list_suites(data_root: Path | None) -> None:
     """List the shipped suites and whether their data is on this machine."""
     roots = data_roots(data_root)
     for suite in shipped_suites().values():
-        path = suite.find(roots)
+        path = suite.find(roots_of(suite, roots))
         where = path or f"missing; set {DATA_VARIABLE} to the folder that holds {suite.data}"
         click.echo(f"{suite.name}\n  {suite.description}\n  data: {where}")
 

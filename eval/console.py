@@ -8,30 +8,54 @@ from eval.comparison import Comparison
 from eval.differences import Difference
 from eval.gates import needs_champion
 from eval.report import cautions, interval, shown, title
-from eval.results import EvaluationResults, Figure, LabelFigures
+from eval.results import CheckGroup, CheckResult, EvaluationResults, Figure, LabelFigures
 from eval.verdict import GateOutcome, Problem
 
 
 def summary(results: EvaluationResults) -> str:
-    """The primary slice's figures with intervals and n, and what a reader must know before relying on them."""
-    found, model = results.primary, results.model
-    level = f"{results.confidence_level:.0%} interval"
-    lines = [
-        f"{model.name} {model.version} ({model.digest[:19]}…) on {results.suite.name}, "
-        f"slice {found.name}, {found.n:,} posts",
-        "",
-        *_aligned([("", "value", level, "n"), *map(_row, found.figures)]),
-        "",
-        *_aligned([("F1", "value", level, "posts"), *_label_rows(found.categories)]),
-    ]
-    if notes := cautions(results):
-        lines += ["", *(f"! {note}" for note in notes)]
+    """The key figures with intervals and n, and what a reader must know before relying on them."""
+    model = results.model
+    lines = [f"{model.name} {model.version} ({model.digest[:19]}…) on {results.suite.name}, {_what(results)}"]
+    lines += _slice_lines(results) if results.slices else _check_lines(results)
     lines += ["", *_judged(results.gates, results.problems)]
     if results.verdict:
         lines.append(f"verdict: {results.verdict}")
     if waiting := needs_champion(results.suite.gates):
         lines.append(f"{len(waiting)} gates compare with a champion: earshot eval compare CHAMPION THIS")
     return "\n".join(lines).rstrip()
+
+
+def _what(results: EvaluationResults) -> str:
+    if results.slices:
+        return f"slice {results.primary.name}, {results.primary.n:,} posts"
+    return f"{len(results.checks):,} tests, {results.data.judged:,} cases"
+
+
+def _slice_lines(results: EvaluationResults) -> Iterator[str]:
+    found, level = results.primary, f"{results.confidence_level:.0%} interval"
+    yield ""
+    yield from _aligned([("", "value", level, "n"), *map(_row, found.figures)])
+    yield ""
+    yield from _aligned([("F1", "value", level, "posts"), *_label_rows(found.categories)])
+    if notes := cautions(results):
+        yield ""
+        yield from (f"! {note}" for note in notes)
+
+
+def _check_lines(results: EvaluationResults) -> Iterator[str]:
+    yield ""
+    heads = ("pass rate", "value", f"{results.confidence_level:.0%} interval", "cases")
+    yield from _aligned([heads, *(_pass_row(group) for group in results.check_groups)])
+    if failed := sorted((one for one in results.checks if one.failures), key=lambda one: one.passed / one.n):
+        yield ""
+        heads = ("tests with failures, worst first", "pass rate", "hold", "cases")
+        rows = ((one.name, _pass_row(one)[1], f"{one.passed:,}", f"{one.n:,}") for one in failed)
+        yield from _aligned([heads, *rows])
+
+
+def _pass_row(group: CheckGroup | CheckResult) -> tuple[str, str, str, str]:
+    figure = group.figure("pass_rate")
+    return group.name, shown(figure) if figure else "–", interval(figure) if figure else "", f"{group.n:,}"
 
 
 def comparison_summary(found: Comparison) -> str:

@@ -16,18 +16,30 @@ _SHOWN_FLIPS = 20
 
 def results_summary(results: EvaluationResults) -> str:
     """An evaluation in a page."""
-    found = results.primary
-    figures = [figure for metric in KEY_METRICS if (figure := found.figure(metric))]
     return _page(
         _head(f"{results.model.name} {results.model.version} on {results.suite.name}", results.verdict),
         [str(one) for one in results.problems],
         _gates(results.gates),
-        _table(
-            ("metric", "value", f"{results.confidence_level:.0%} interval", "n"),
-            ((title(one.metric), shown(one), interval(one), f"{one.n:,}") for one in figures),
-        ),
-        f"Slice `{found.name}`, {found.n:,} posts; data `{results.data.sha256[:12]}…`; {_model(results.model)}.",
+        _figures(results),
+        f"{_on(results)}; data `{results.data.sha256[:12]}…`; {_model(results.model)}.",
     )
+
+
+def _on(results: EvaluationResults) -> str:
+    if results.slices:
+        return f"Slice `{results.primary.name}`, {results.primary.n:,} posts"
+    return f"{len(results.checks):,} tests, {results.data.judged:,} cases"
+
+
+def _figures(results: EvaluationResults) -> str:
+    if results.slices:
+        found = [figure for metric in KEY_METRICS if (figure := results.primary.figure(metric))]
+        rows = [(title(one.metric), shown(one), interval(one), f"{one.n:,}") for one in found]
+    else:
+        found = [figure for group in results.check_groups if (figure := group.figure("pass_rate"))]
+        names = [f"pass rate, {group.name}" for group in results.check_groups]
+        rows = [(name, shown(one), interval(one), f"{one.n:,}") for name, one in zip(names, found, strict=True)]
+    return _table(("metric", "value", f"{results.confidence_level:.0%} interval", "n"), rows)
 
 
 def comparison_page(found: Comparison) -> str:

@@ -12,11 +12,21 @@ import jinja2
 
 from earshot.post import Prediction
 from earshot.records import LabelledPost
-from eval.metrics import DEFINITIONS, URGENCY, scope
+from eval.checks import KINDS, JudgedCase
+from eval.metrics import DEFINITIONS, URGENCY, behaviour, scope, triage
 from eval.results import ConfusionMatrix, EvaluationResults, Figure
 from eval.samples import Sample
 
-KEY_METRICS = ("macro_f1", "accuracy", "urgency_quadratic_kappa", "review_share", "error_among_rest", "ece")
+KEY_METRICS = (
+    "macro_f1",
+    "accuracy",
+    "urgency_quadratic_kappa",
+    "urgency_under_triage",
+    "urgency_critical_missed",
+    "review_share",
+    "error_among_rest",
+    "ece",
+)
 """Shown first, in this order."""
 GROUP_METRICS = ("macro_f1", "accuracy", "urgency_quadratic_kappa", "error_among_rest")
 SMALL = 30
@@ -24,10 +34,22 @@ SMALL = 30
 
 _UNBOUNDED = frozenset({"brier", "urgency_mean_absolute_error"})
 """Metrics that may exceed 1, and are not drawn on a scale from 0 to 1."""
-_SHARES = frozenset({"accuracy", "review_share", "error_among_rest", "urgency_accuracy", *scope.DEFINITIONS})
+_SHARES = frozenset(
+    {
+        "accuracy",
+        "review_share",
+        "error_among_rest",
+        "urgency_accuracy",
+        "secondary_exact_match",
+        *triage.DEFINITIONS,
+        *scope.DEFINITIONS,
+        *behaviour.DEFINITIONS,
+    }
+)
 _PERCENT = "\u00a0%"
 _MAX_MATRIX = 24
 _SHOWN_ERRORS = 15
+_SHOWN_FAILURES = 5
 _SHOWN_CONFUSIONS = 20
 _MAX_TEXT = 1000
 
@@ -58,16 +80,23 @@ class Miss:
         return sorted(self.prediction.scores.items(), key=lambda item: -item[1])[:3]
 
 
-def render_report(results: EvaluationResults, samples: Sequence[Sample]) -> str:
+def render_report(results: EvaluationResults, samples: Sequence[Sample], cases: Sequence[JudgedCase] = ()) -> str:
     """Write the report.
 
     Args:
         results: What was found.
         samples: The judged posts, for the errors to read.
+        cases: The judged cases of behaviour tests, for the failures to read.
 
     Returns:
         An HTML page that asks nothing of the network. It holds posts' texts.
     """
+    if not results.slices:
+        return _render("checks.html.jinja", results, **_of_checks(results, cases))
+    return _render("report.html.jinja", results, **_of_slices(results, samples))
+
+
+def _render(template: str, results: EvaluationResults, **content: object) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("eval"),
         autoescape=True,
@@ -78,23 +107,42 @@ def render_report(results: EvaluationResults, samples: Sequence[Sample]) -> str:
     environment.filters.update(
         shown=shown, interval=interval, interval_in_words=interval_in_words, title=title, position=position
     )
+    environment.globals.update(small=SMALL, unbounded=_UNBOUNDED)
+    return environment.get_template(template).render(results=results, definitions=DEFINITIONS, **content)
+
+
+def _of_slices(results: EvaluationResults, samples: Sequence[Sample]) -> dict[str, object]:
     taxonomy = results.model.taxonomy
-    return environment.get_template("report.html.jinja").render(
-        results=results,
-        primary=results.primary,
-        verdict=verdict(results),
-        cautions=cautions(results),
-        key_figures=[figure for metric in KEY_METRICS if (figure := results.primary.figure(metric))],
-        definitions=DEFINITIONS,
-        confident_errors=confident_errors(samples, taxonomy.urgency_names),
-        urgency_errors=urgency_errors(samples, taxonomy.urgency_names),
-        group_metrics=[metric for metric in GROUP_METRICS if results.primary.figure(metric)],
-        confusions=confusions,
-        small=SMALL,
-        shown_errors=_SHOWN_ERRORS,
-        unbounded=_UNBOUNDED,
-        max_matrix=_MAX_MATRIX,
-    )
+    return {
+        "primary": results.primary,
+        "verdict": verdict(results),
+        "cautions": cautions(results),
+        "key_figures": [figure for metric in KEY_METRICS if (figure := results.primary.figure(metric))],
+        "confident_errors": confident_errors(samples, taxonomy.urgency_names),
+        "urgency_errors": urgency_errors(samples, taxonomy.urgency_names),
+        "group_metrics": [metric for metric in GROUP_METRICS if results.primary.figure(metric)],
+        "confusions": confusions,
+        "shown_errors": _SHOWN_ERRORS,
+        "max_matrix": _MAX_MATRIX,
+    }
+
+
+def _of_checks(results: EvaluationResults, cases: Sequence[JudgedCase]) -> dict[str, object]:
+    worst_first = sorted(results.checks, key=lambda check: check.passed / check.n)
+    failures: dict[str, list[JudgedCase]] = {check.name: [] for check in worst_first}
+    for one in cases:
+        if one.failures:
+            failures[one.check.name].append(one)
+    metrics = dict.fromkeys(figure.metric for check in results.checks for figure in check.figures)
+    return {
+        "everything": results.check_groups[0],
+        "clean": sum(not check.failures for check in results.checks),
+        "checks": worst_first,
+        "extra": [metric for metric in metrics if metric != "pass_rate"],
+        "kinds": KINDS,
+        "failures": {name: failed for name, failed in failures.items() if failed},
+        "shown_failures": _SHOWN_FAILURES,
+    }
 
 
 def verdict(results: EvaluationResults) -> list[str]:

@@ -9,14 +9,15 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from earshot.bundle import EvaluationSummary
 from earshot.bundle import Figure as SummaryFigure
 from earshot.taxonomy import Taxonomy
 from eval.errors import ResultsError
+from eval.expectation import Failure
 from eval.metrics.calibration_error import ReliabilityBin
 from eval.metrics.selective import RiskPoint
 from eval.verdict import Gate, GateOutcome, Problem, Verdict, overall
@@ -165,6 +166,54 @@ class GroupResult(_Frozen):
         return _find(self.figures, metric)
 
 
+class CheckResult(_Frozen):
+    """What became of one behaviour test.
+
+    Attributes:
+        name: A sentence that says what must hold.
+        capability: What it is about.
+        kind: Minimum functionality, invariance, or directional.
+        why: The rule behind it.
+        n: Cases.
+        passed: Cases that hold.
+        figures: `pass_rate`, and for a robustness test how accuracy and urgency change.
+        failures: The cases that do not hold.
+    """
+
+    name: str
+    capability: str
+    kind: Literal["minimum", "invariance", "directional"]
+    why: str
+    n: int = Field(ge=1)
+    passed: int
+    figures: tuple[Figure, ...]
+    failures: tuple[Failure, ...]
+
+    def figure(self, metric: str) -> Figure | None:
+        """The figure of a metric; None where it is undefined."""
+        return _find(self.figures, metric)
+
+
+class CheckGroup(_Frozen):
+    """The pass rate of several behaviour tests.
+
+    Attributes:
+        name: `all`, a kind such as `invariance`, or a capability.
+        n: Cases.
+        passed: Cases that hold.
+        figures: `pass_rate`, and `lowest_pass_rate`, that of its worst test.
+    """
+
+    name: str
+    n: int = Field(ge=1)
+    passed: int
+    figures: tuple[Figure, ...]
+
+    def figure(self, metric: str) -> Figure | None:
+        """The figure of a metric; None where it is undefined."""
+        return _find(self.figures, metric)
+
+
 class ModelInfo(_Frozen):
     """What was judged.
 
@@ -237,10 +286,13 @@ class EvaluationResults(_Frozen):
         command: What to type to get the same.
         packages: Versions of the libraries that mattered.
         created_at: ISO 8601, UTC.
-        slices: What was found, the primary slice first; slices that hold no post are absent.
+        slices: What was found, the primary slice first; slices that hold no post are absent; empty where the suite
+            has no labelled posts to judge.
         groups: What was found on groups within the primary slice, the largest first.
         gates: What became of the suite's gates; those that compare with a champion are left out.
         problems: What is wrong with the input or the answers; any problem forbids a verdict.
+        check_groups: Pass rates of behaviour tests, of all of them first.
+        checks: What became of each behaviour test.
     """
 
     schema_version: Literal[1, 2] = SCHEMA_VERSION
@@ -255,10 +307,18 @@ class EvaluationResults(_Frozen):
     command: str
     packages: dict[str, str]
     created_at: str
-    slices: tuple[SliceResult, ...] = Field(min_length=1)
+    slices: tuple[SliceResult, ...]
     groups: tuple[GroupResult, ...]
     gates: tuple[GateOutcome, ...] = ()
     problems: tuple[Problem, ...] = ()
+    check_groups: tuple[CheckGroup, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+
+    @model_validator(mode="after")
+    def _finds_something(self) -> Self:
+        if not self.slices and not self.checks:
+            raise ValueError("neither slices nor checks")
+        return self
 
     @property
     def verdict(self) -> Verdict | None:
@@ -266,9 +326,9 @@ class EvaluationResults(_Frozen):
         return overall(self.gates, self.problems)
 
     @property
-    def parts(self) -> tuple[SliceResult | GroupResult, ...]:
-        """All slices and groups, the primary slice first."""
-        return (*self.slices, *self.groups)
+    def parts(self) -> tuple[SliceResult | GroupResult | CheckGroup | CheckResult, ...]:
+        """All slices and groups, the primary slice first, and all groups of checks and checks."""
+        return (*self.slices, *self.groups, *self.check_groups, *self.checks)
 
     def find(self, metric: str, slice_name: str | None = None) -> Figure | None:
         """A figure of a slice or group by name, by default of the primary slice; `f1[leak]` is that of one label."""
@@ -287,11 +347,18 @@ class EvaluationResults(_Frozen):
 
     @property
     def primary(self) -> SliceResult:
-        """The slice that a model is judged by."""
+        """The slice that a model is judged by.
+
+        Raises:
+            ResultsError: The suite judges no labelled posts.
+        """
+        if not self.slices:
+            raise ResultsError(f"suite '{self.suite.name}' has no slices: it holds checks, not labelled posts")
         return self.slices[0]
 
     def summaries(self) -> list[EvaluationSummary]:
         """Each slice's figures for a bundle's manifest; figures whose interval is withheld are left out."""
+        parts: tuple[SliceResult | CheckGroup, ...] = (*self.slices, *self.check_groups)
         return [
             EvaluationSummary(
                 suite=self.suite.name,
@@ -303,14 +370,15 @@ class EvaluationResults(_Frozen):
                 command=self.command,
                 figures=tuple(_summary_figures(found)),
             )
-            for found in self.slices
+            for found in parts
         ]
 
 
-def _summary_figures(found: SliceResult) -> list[SummaryFigure]:
+def _summary_figures(found: SliceResult | CheckGroup) -> list[SummaryFigure]:
+    per_label = found.label_figures if isinstance(found, SliceResult) else ()
     return [
         SummaryFigure(metric=figure.metric, value=figure.value, low=figure.low, high=figure.high)
-        for figure in (*found.figures, *found.label_figures)
+        for figure in (*found.figures, *per_label)
         if figure.low is not None and figure.high is not None
     ]
 

@@ -1,10 +1,10 @@
-"""One evaluation, start to end: suite → data → predictions → findings → files."""
+"""One evaluation, start to end: suite → data → predictions → judgement → files."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -14,6 +14,8 @@ from earshot.backend import ONNX
 from earshot.post import Post
 from earshot.predictor import Predictor
 from earshot.records import LabelledData, read_labelled
+from eval.behaviour import Check, digest_of_files, read_checks
+from eval.checks import JudgedCase, check_groups, check_results, judge_checks, posts_of
 from eval.evaluation import INTERVAL_METHOD, Findings, Resampling, definitions, judge
 from eval.gates import judge_gates
 from eval.junit import junit
@@ -26,6 +28,7 @@ from eval.results import (
     REPORT,
     RESULTS,
     SUMMARY,
+    CheckResult,
     DataInfo,
     EvaluationResults,
     ModelInfo,
@@ -33,8 +36,9 @@ from eval.results import (
     check_output,
     write_output,
 )
+from eval.robustness import perturbed, with_accuracies
 from eval.samples import Sample
-from eval.suite import Suite, open_suite
+from eval.suite import Kind, Suite, open_suite
 from eval.verdict import Problem, problem
 
 _PACKAGES = ("earshot", "numpy", "onnxruntime", "scikit-learn", "scipy", "tokenizers")
@@ -67,6 +71,27 @@ class Request:
     backend: str = ONNX
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What judging a suite gave, whatever its kind.
+
+    Attributes:
+        data: The file that was judged on.
+        problems: What is wrong with it, or with the answers.
+        findings: On labelled posts; None where there are none.
+        cases: Of behaviour tests.
+        checks: What became of each behaviour test.
+        records: The lines of `predictions.jsonl`.
+    """
+
+    data: DataInfo
+    problems: tuple[Problem, ...]
+    records: bytes
+    findings: Findings | None = None
+    cases: tuple[JudgedCase, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+
+
 def run(request: Request) -> EvaluationResults:
     """Carry out an evaluation and write its files.
 
@@ -76,22 +101,15 @@ def run(request: Request) -> EvaluationResults:
     check_output(request.output)
     suite, path = open_suite(request.suite, request.data_roots)
     with open_predictor(request.model, request.backend) as predictor:
-        data = read_labelled(
-            path,
-            predictor.taxonomy,
-            columns=suite.columns | dict(request.columns),
-            skip_bad_rows=request.skip_bad_rows,
-        )
-        posts = data.posts[:: suite.every]
-        judged = predict_with_progress(predictor, [Post(post.text, post.id) for post in posts])
-        samples = [Sample(post, result) for post, result in zip(posts, judged, strict=True)]
-        findings = judge(samples, suite, predictor.taxonomy, request.resampling)
-        results = _results(request, suite, data, predictor, findings)
+        judgement = _JUDGES[suite.kind](request, suite, path, predictor)
+        results = _results(request, suite, predictor, judgement)
     write_output(
         request.output,
         {
-            PREDICTIONS: recorded(samples, findings.membership),
-            REPORT: render_report(results, findings.primary).encode("utf-8", "replace"),
+            PREDICTIONS: judgement.records,
+            REPORT: render_report(
+                results, judgement.findings.primary if judgement.findings else (), judgement.cases
+            ).encode("utf-8", "replace"),
             SUMMARY: results_summary(results).encode(),
             JUNIT: junit(
                 f"{results.model.name} {results.model.version} on {suite.name}", results.gates, results.problems
@@ -101,6 +119,81 @@ def run(request: Request) -> EvaluationResults:
         },
     )
     return results
+
+
+def _judge_labels(request: Request, suite: Suite, path: Path, predictor: Predictor) -> Judgement:
+    data = _labelled(request, suite, path, predictor)
+    posts = data.posts[:: suite.every]
+    judged = predict_with_progress(predictor, [Post(post.text, post.id) for post in posts])
+    samples = [Sample(post, result) for post, result in zip(posts, judged, strict=True)]
+    findings = judge(samples, suite, predictor.taxonomy, request.resampling)
+    return Judgement(
+        data=_data_info(suite, data),
+        problems=tuple(_problems(suite, data)),
+        records=recorded(samples, findings.membership),
+        findings=findings,
+    )
+
+
+def _judge_behaviour(request: Request, suite: Suite, path: Path, predictor: Predictor) -> Judgement:
+    checks = read_checks(path, predictor.taxonomy)
+    cases = _judge_cases(checks, predictor)
+    info = DataInfo(name=path.name, sha256=digest_of_files(path), posts=len(cases), judged=len(cases), skipped_rows=0)
+    level = request.resampling.confidence_level
+    return Judgement(
+        data=info,
+        problems=(),
+        records=_lines(case.as_record() for case in cases),
+        cases=tuple(cases),
+        checks=check_results(cases, level),
+    )
+
+
+def _judge_robustness(request: Request, suite: Suite, path: Path, predictor: Predictor) -> Judgement:
+    data = _labelled(request, suite, path, predictor)
+    posts = data.posts[:: suite.every]
+    cases = _judge_cases(perturbed(posts, suite.perturbations), predictor)
+    level = request.resampling.confidence_level
+    checks = tuple(
+        with_accuracies(found, [case for case in cases if case.check.name == found.name], posts, level)
+        for found in check_results(cases, level)
+    )
+    return Judgement(
+        data=_data_info(suite, data),
+        problems=tuple(_problems(suite, data)),
+        records=_lines(case.as_record() for case in cases),
+        cases=tuple(cases),
+        checks=checks,
+    )
+
+
+_JUDGES: Mapping[Kind, Callable[[Request, Suite, Path, Predictor], Judgement]] = {
+    "labels": _judge_labels,
+    "behaviour": _judge_behaviour,
+    "robustness": _judge_robustness,
+}
+
+
+def _labelled(request: Request, suite: Suite, path: Path, predictor: Predictor) -> LabelledData:
+    columns = suite.columns | dict(request.columns)
+    return read_labelled(path, predictor.taxonomy, columns=columns, skip_bad_rows=request.skip_bad_rows)
+
+
+def _judge_cases(checks: Sequence[Check], predictor: Predictor) -> list[JudgedCase]:
+    posts = posts_of(checks)
+    results = predict_with_progress(predictor, posts)
+    said = {post.text: result for post, result in zip(posts, results, strict=True)}
+    return judge_checks(checks, said, predictor.taxonomy)
+
+
+def _data_info(suite: Suite, data: LabelledData) -> DataInfo:
+    return DataInfo(
+        name=data.path.name,
+        sha256=data.sha256,
+        posts=len(data.posts),
+        judged=len(data.posts[:: suite.every]),
+        skipped_rows=len({one.row for one in data.problems}),
+    )
 
 
 def _problems(suite: Suite, data: LabelledData) -> list[Problem]:
@@ -122,14 +215,15 @@ def recorded(samples: Sequence[Sample], membership: Sequence[Sequence[str]]) -> 
         samples: The judged posts.
         membership: The names of the slices and groups that each belongs to.
     """
-    records = (sample.as_record(names) for sample, names in zip(samples, membership, strict=True))
+    return _lines(sample.as_record(names) for sample, names in zip(samples, membership, strict=True))
+
+
+def _lines(records: Iterable[Mapping[str, object]]) -> bytes:
     return "".join(json.dumps(record) + "\n" for record in records).encode()
 
 
-def _results(
-    request: Request, suite: Suite, data: LabelledData, predictor: Predictor, findings: Findings
-) -> EvaluationResults:
-    resampling, identity = request.resampling, predictor.identity
+def _results(request: Request, suite: Suite, predictor: Predictor, judgement: Judgement) -> EvaluationResults:
+    resampling, identity, findings = request.resampling, predictor.identity, judgement.findings
     found = EvaluationResults(
         model=ModelInfo(
             name=identity.name,
@@ -146,13 +240,7 @@ def _results(
             every=suite.every,
             gates=tuple(suite.gates),
         ),
-        data=DataInfo(
-            name=data.path.name,
-            sha256=data.sha256,
-            posts=len(data.posts),
-            judged=len(data.posts[:: suite.every]),
-            skipped_rows=len({problem.row for problem in data.problems}),
-        ),
+        data=judgement.data,
         seed=resampling.seed,
         resamples=resampling.resamples,
         confidence_level=resampling.confidence_level,
@@ -161,8 +249,10 @@ def _results(
         command=request.command,
         packages={name: metadata.version(name) for name in _PACKAGES},
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        slices=findings.slices,
-        groups=findings.groups,
-        problems=tuple(_problems(suite, data)),
+        slices=findings.slices if findings else (),
+        groups=findings.groups if findings else (),
+        problems=judgement.problems,
+        check_groups=check_groups(judgement.cases, resampling.confidence_level) if judgement.cases else (),
+        checks=judgement.checks,
     )
     return found.model_copy(update={"gates": judge_gates(suite.gates, found)})

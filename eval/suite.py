@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +19,9 @@ from eval.slices import Slice
 from eval.verdict import Gate
 
 DATA_VARIABLE = "EARSHOT_DATA"
+
+Kind = Literal["labels", "behaviour", "robustness"]
+SHIPPED = Path(str(resources.files("eval") / "suites"))
 
 
 class Suite(BaseModel):
@@ -31,6 +35,9 @@ class Suite(BaseModel):
         licence: Of the posts, and what it forbids.
         evaluation_only: Whether nothing may be trained, tuned or chosen on the data.
         columns: Our name to the file's own name, where it differs.
+        kind: `labels` judges labelled posts; `behaviour` runs behaviour tests, `data` being a file or folder of them;
+            `robustness` perturbs the labelled posts.
+        perturbations: Of a robustness suite; empty means all.
         every: Judge every so-many-th post only, beginning with the first.
         slices: Which posts the figures speak of; the first is the primary one. Empty: the ones that the data suggests.
         group_by: Columns whose every value becomes a slice within the primary one.
@@ -46,6 +53,8 @@ class Suite(BaseModel):
     licence: str = ""
     evaluation_only: bool = False
     columns: dict[str, str] = {}
+    kind: Kind = "labels"
+    perturbations: list[str] = []
     every: int = Field(default=1, ge=1)
     slices: list[Slice] = []
     group_by: list[str] = []
@@ -93,14 +102,14 @@ class Suite(BaseModel):
         return path
 
     def find(self, roots: Sequence[Path]) -> Path | None:
-        """The first data root's file that is there, whatever it holds."""
-        return next((path for root in roots if (path := root / self.data).is_file()), None)
+        """The first data root's file that is there, whatever it holds; behaviour tests may be a folder."""
+        paths = (root / self.data for root in roots)
+        return next((path for path in paths if path.is_file() or (self.kind == "behaviour" and path.is_dir())), None)
 
 
 def shipped_suites() -> dict[str, Suite]:
     """The suites that come with the package, by name."""
-    folder = Path(str(resources.files("eval") / "suites"))
-    suites = (Suite.load(path) for path in sorted(folder.glob("*.toml")))
+    suites = (Suite.load(path) for path in sorted(SHIPPED.glob("*.toml")))
     return {suite.name: suite for suite in suites}
 
 
@@ -130,6 +139,11 @@ def named_suite(name: str) -> Suite:
     return Suite.load(path)
 
 
+def roots_of(suite: Suite, roots: Sequence[Path]) -> Sequence[Path]:
+    """Where a shipped suite's data may lie: behaviour tests come with the suite, posts do not."""
+    return [SHIPPED, *roots] if suite.kind == "behaviour" else roots
+
+
 def open_suite(name: str, roots: Sequence[Path]) -> tuple[Suite, Path]:
     """Find a suite and its data.
 
@@ -145,7 +159,7 @@ def open_suite(name: str, roots: Sequence[Path]) -> tuple[Suite, Path]:
     """
     shipped = shipped_suites()
     if name in shipped:
-        return shipped[name], shipped[name].locate(roots)
+        return shipped[name], shipped[name].locate(roots_of(shipped[name], roots))
     path = Path(name)
     if path.suffix.lower() == ".toml":
         suite = Suite.load(path)

@@ -5,7 +5,17 @@ Write `from eval.metrics import …`: a plain `import eval.metrics` hides the bu
 
 from __future__ import annotations
 
-from eval.metrics import calibration_error, classification, ordinal, ranking, scope, secondary, selective, triage
+from eval.metrics import (
+    behaviour,
+    calibration_error,
+    classification,
+    ordinal,
+    ranking,
+    scope,
+    secondary,
+    selective,
+    triage,
+)
 
 URGENCY = "urgency_"
 """Prefix of the metrics on urgencies."""
@@ -19,6 +29,7 @@ DEFINITIONS = (
     | ranking.DEFINITIONS
     | calibration_error.DEFINITIONS
     | selective.DEFINITIONS
+    | behaviour.DEFINITIONS
 )
 """What each metric is; a metric on urgencies that is not here is as the one without the prefix."""
 

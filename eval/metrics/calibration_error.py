@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from eval.metrics.family import Definition, Family, Floats, Ints, Measured, one_hot, ratio
+from eval.wilson import wilson
 
 BINS = 15
 
@@ -89,15 +89,15 @@ def reliability(gold: Ints, predicted: Ints, scores: Floats, *, confidence_level
 
 
 def _bin(low: float, high: float, n: float, confidence: float, hits: float, level: float) -> ReliabilityBin:
-    interval = stats.binomtest(int(hits), int(n)).proportion_ci(level, method="wilson")
+    accuracy_low, accuracy_high = wilson(int(hits), int(n), level)
     return ReliabilityBin(
         low=float(low),
         high=float(high),
         n=int(n),
         confidence=float(confidence / n),
         accuracy=float(hits / n),
-        accuracy_low=float(interval.low),
-        accuracy_high=float(interval.high),
+        accuracy_low=accuracy_low,
+        accuracy_high=accuracy_high,
     )
 
 
