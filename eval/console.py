@@ -28,7 +28,7 @@ def summary(results: EvaluationResults) -> str:
 def _what(results: EvaluationResults) -> str:
     if results.slices:
         return f"slice {results.primary.name}, {results.primary.n:,} posts"
-    return f"{len(results.checks):,} tests, {results.data.judged:,} cases"
+    return f"{len(results.checks):,} tests, {results.check_groups[0].n:,} cases"
 
 
 def _slice_lines(results: EvaluationResults) -> Iterator[str]:

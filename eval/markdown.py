@@ -28,7 +28,7 @@ def results_summary(results: EvaluationResults) -> str:
 def _on(results: EvaluationResults) -> str:
     if results.slices:
         return f"Slice `{results.primary.name}`, {results.primary.n:,} posts"
-    return f"{len(results.checks):,} tests, {results.data.judged:,} cases"
+    return f"{len(results.checks):,} tests, {results.check_groups[0].n:,} cases"
 
 
 def _figures(results: EvaluationResults) -> str:

@@ -15,6 +15,9 @@ from random import Random
 Perturbation = Callable[[str, Random], str]
 
 _WORD = re.compile(r"[A-Za-z]{4,}")
+_PART = re.compile(r"\S+")
+_NO_WORD = re.compile(r"[@#/\d]|\w\.\w")
+"""What makes of a part of the text a handle, a hashtag, a link, an address or a number."""
 _NEIGHBOURS = {
     "a": "s", "b": "v", "c": "x", "d": "f", "e": "r", "f": "g", "g": "h", "h": "j", "i": "o", "j": "k", "k": "l",
     "l": "k", "m": "n", "n": "b", "o": "p", "p": "o", "q": "w", "r": "t", "s": "d", "t": "y", "u": "i", "v": "c",
@@ -36,10 +39,10 @@ _HOMOPHONES = {
 def _in_words(text: str, random: Random, change: Callable[[str, Random], str], share: float) -> str:
     """Change about so large a share of the longer words, at least one; never handles, links or hashtags."""
     spans = [
-        found.span()
-        for found in _WORD.finditer(text)
-        if not re.search(r"[@#/.\w]$", text[: found.start()].split(" ")[-1] or " ")
-        and not text[found.end() : found.end() + 1].isdigit()
+        (part.start() + word.start(), part.start() + word.end())
+        for part in _PART.finditer(text)
+        if not _NO_WORD.search(part[0])
+        for word in _WORD.finditer(part[0])
     ]
     if not spans:
         return text
