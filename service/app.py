@@ -19,6 +19,8 @@ from service.errors import UnauthorizedError
 from service.feedback.recorder import Recorder
 from service.feedback.routes import router as feedback_router
 from service.feedback.schemas import FeedbackRequest
+from service.inference_protocol.routes import router as inference_router
+from service.inference_protocol.schemas import InferenceRequest
 from service.keys import KeyRing
 from service.lifespan import Lifecycle
 from service.metrics import Metrics
@@ -43,6 +45,7 @@ sent a sane one, and `Server-Timing`: the milliseconds of
 _DESCRIBED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (ClassifyRequest, "validation"),
     (FeedbackRequest, "validation"),
+    (InferenceRequest, "validation"),
     (StreamedPrediction, "serialization"),
     (StreamedError, "serialization"),
     (Problem, "serialization"),
@@ -92,6 +95,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     app.state.streams = Streams(settings.max_streams, metrics)
     app.include_router(router)
     app.include_router(feedback_router)
+    app.include_router(inference_router)
     app.include_router(admin.router)
     add_docs(app)
     add_error_handlers(app, retry_after_s=settings.retry_after_s, metrics=metrics)

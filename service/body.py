@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from service.errors import BodyTooLargeError, FieldProblem, UnusableRequestError
 
+_MAX_DIGITS = 18  # fewer than 64 bits
 BODY = "body"
 """What the body as a whole is called where a field's name is asked for."""
 
@@ -33,17 +34,23 @@ async def read_body(chunks: AsyncIterable[bytes], *, declared_bytes: int | None,
     return bytes(body)
 
 
-def parse_json(body: bytes) -> Any:  # noqa: ANN401 — JSON is anything
+def parse_json(body: bytes, *, keep_integers: bool = False) -> Any:  # noqa: ANN401 — JSON is anything
     """Read JSON as RFC 8259 has it: UTF-8, and no `NaN`.
 
-    Every number becomes a float: no field is a number so far, and Python refuses integers of thousands of
-    digits where it should refuse only the post that holds one.
+    Every number becomes a float: Python refuses integers of thousands of digits where it should refuse only the post
+    that holds one.
+
+    Args:
+        body: The JSON.
+        keep_integers: Whether integers of reasonable length stay integers, where fields are such.
 
     Raises:
         UnusableRequestError: It is not JSON, or nested too deeply; the message quotes nothing of it.
     """
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_int=float, parse_constant=_refuse_constant)
+        return json.loads(
+            body.decode("utf-8-sig"), parse_int=_integer if keep_integers else float, parse_constant=_refuse_constant
+        )
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 at byte {error.start}"
     except json.JSONDecodeError as error:
@@ -54,6 +61,10 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 — JSON is anything
         problem = "is nested too deeply"
     # Raised here, so that no exception that holds the whole body hangs on it.
     raise UnusableRequestError([FieldProblem(BODY, problem)])
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:

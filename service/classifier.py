@@ -42,6 +42,11 @@ class Judgement:
     tokenize_ms: float
     inference_ms: float
 
+    @property
+    def stages_ms(self) -> dict[str, float]:
+        """The milliseconds by stage, in their order."""
+        return {"queue": self.queue_ms, "tokenize": self.tokenize_ms, "inference": self.inference_ms}
+
 
 class Classifier:
     """Runs a pipeline on threads of its own.

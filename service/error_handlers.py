@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from earshot import ModelIdentity
 from service.errors import (
     BodyTooLargeError,
     DeadlineExceededError,
@@ -28,6 +29,7 @@ from service.errors import (
     ServiceError,
     TooManyStreamsError,
     UnauthorizedError,
+    UnknownModelError,
     UnusableRequestError,
 )
 from service.metrics import Metrics
@@ -35,6 +37,7 @@ from service.schemas import Problem, ProblemField
 
 _logger = logging.getLogger(__name__)
 
+_INFERENCE_PROTOCOL = "/v2"
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -74,14 +77,23 @@ PROBLEM_KINDS: Mapping[type[ServiceError], ProblemKind] = {
     FeedbackOffError: ProblemKind(404, "feedback-off", "Corrections are not taken here"),
     KeyReusedError: ProblemKind(422, "idempotency-key-reused", "The idempotency key was used before"),
     FeedbackUnavailableError: ProblemKind(503, "feedback-unavailable", "Corrections cannot be kept now", retry=True),
+    UnknownModelError: ProblemKind(404, "unknown-model", "There is no such model"),
     ReloadRefusedError: ProblemKind(409, "reload-refused", "The model stays as it is"),
     NotReadyError: ProblemKind(503, "not-ready", "The service is not ready", retry=True),
 }
 """The one table. What is not in it is answered with its HTTP status alone, or with 500."""
 
 
-def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Render a problem."""
+def problem_response(problem: Problem, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
+    """Render a problem.
+
+    Args:
+        problem: What is wrong.
+        scope: The request's.
+        headers: What else the answer says.
+    """
+    if scope["path"].startswith(_INFERENCE_PROTOCOL):
+        problem = problem.model_copy(update={"error": problem.detail})
     content = problem.model_dump_json(exclude_none=True)
     return Response(content, problem.status, headers, media_type=PROBLEM_JSON)
 
@@ -96,6 +108,7 @@ _EXAMPLES: Sequence[ServiceError] = (
     FeedbackOffError(),
     KeyReusedError(),
     FeedbackUnavailableError(),
+    UnknownModelError(ModelIdentity("earshot-default", "1.0.0", "sha256:2c26b46b68ff…")),
     ReloadRefusedError("earshot-default 0.2.0 goes on: there is no model from before to go back to"),
     NotReadyError("The model is still being loaded; try again a little later."),
 )
@@ -133,11 +146,10 @@ def problem_of(error: ServiceError) -> Problem:
 def refusal(error: ServiceError, metrics: Metrics) -> ASGIApp:
     """Make what answers every request with one and the same error."""
     kind = PROBLEM_KINDS[type(error)]
-    response = problem_response(problem_of(error), kind.headers)
 
     async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
         metrics.refusals.labels(kind.name).inc()
-        await response(scope, receive, send)
+        await problem_response(problem_of(error), scope, kind.headers)(scope, receive, send)
 
     return refuse
 
@@ -165,7 +177,7 @@ def _refusal(
     async def refuse(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)  # noqa: S101 — it is registered for nothing else
         metrics.refusals.labels(kind.name).inc()
-        return problem_response(problem_of(error), headers)
+        return problem_response(problem_of(error), request.scope, headers)
 
     return refuse
 
@@ -190,14 +202,15 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     """Answer what the framework refuses by itself."""
     assert isinstance(error, HTTPException)  # noqa: S101 — it is registered for nothing else
     detail = _FRAMEWORK_DETAILS.get(error.status_code, error.detail)
-    return problem_response(_blank(error.status_code, detail), error.headers)
+    return problem_response(_blank(error.status_code, detail), request.scope, error.headers)
 
 
 def _leaver(metrics: Metrics) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer_nobody(request: Request, error: Exception) -> Response:
         """Answer a caller who has left; nobody reads it, but it is no failure of ours."""
         metrics.abandoned.inc()
-        return problem_response(_blank(400, "The connection was closed before there was an answer."))
+        problem = _blank(400, "The connection was closed before there was an answer.")
+        return problem_response(problem, request.scope)
 
     return answer_nobody
 
@@ -232,4 +245,4 @@ class UnexpectedErrors:
                 # The server is to cut the response off, and gets an error whose text can be logged.
                 raise RuntimeError("a response broke off") from None
             problem = _blank(500, "Something went wrong on our side; the request's id leads to the log.")
-            await problem_response(problem)(scope, receive, send)
+            await problem_response(problem, scope)(scope, receive, send)

@@ -11,6 +11,7 @@ ServiceError (an EarshotError)
 ├── FeedbackOffError       corrections are not taken here
 ├── FeedbackUnavailableError    corrections cannot be kept at the moment
 ├── KeyReusedError         an idempotency key that was used for another correction before
+├── UnknownModelError      a path names a model that is not served
 ├── ReloadRefusedError     a new model cannot be used, or there is none to go back to
 └── NotReadyError          there is no model to ask: starting, draining, stalled or failed
 ```
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from earshot import EarshotError
+from earshot import EarshotError, ModelIdentity
 
 
 class ServiceError(EarshotError):
@@ -121,6 +122,13 @@ class KeyReusedError(ServiceError):
         super().__init__(
             "The idempotency key was used for another correction before; give each correction a key of its own."
         )
+
+
+class UnknownModelError(ServiceError):
+    """A path names a model, or a version of it, that is not served."""
+
+    def __init__(self, served: ModelIdentity) -> None:
+        super().__init__(f"Only the model '{served.name}' is served here, in version {served.version}.")
 
 
 class ReloadRefusedError(ServiceError):

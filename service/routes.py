@@ -35,7 +35,7 @@ from service.errors import (
     UnauthorizedError,
     UnusableRequestError,
 )
-from service.lifespan import Phase
+from service.lifespan import Lifecycle, Phase
 from service.patience import Patience
 from service.schemas import (
     ClassifyRequest,
@@ -51,7 +51,7 @@ from service.stream import NDJSON, Stream, StreamResponse
 
 router = APIRouter()
 
-_TIMEOUT_PARAMETER: dict[str, Any] = {
+TIMEOUT_PARAMETER: dict[str, Any] = {
     "name": TIMEOUT,
     "in": "header",
     "required": False,
@@ -94,7 +94,7 @@ _STREAM_ANSWER = (
         DeadlineExceededError,
     ),
     openapi_extra={
-        "parameters": [_TIMEOUT_PARAMETER],
+        "parameters": [TIMEOUT_PARAMETER],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{ClassifyRequest.__name__}"}}},
@@ -120,11 +120,7 @@ async def classify(request: Request) -> Response:
         record.posts = len(body.posts)
         posts = [item for item in body.posts if isinstance(item, earshot.Post)]
         judgement = await model.classifier.classify(posts, explain=body.explain)
-    record.stages_ms = {
-        "queue": judgement.queue_ms,
-        "tokenize": judgement.tokenize_ms,
-        "inference": judgement.inference_ms,
-    }
+    record.stages_ms = judgement.stages_ms
     return _json(
         {
             "model": ModelReference.of(model.identity).model_dump(),
@@ -224,10 +220,18 @@ async def describe_model(request: Request) -> ModelDescription:
 @router.get("/livez", tags=["health"], summary="Is it alive?", responses=problem_responses(NotReadyError))
 async def livez(request: Request) -> Health:
     """Say whether the process is worth keeping: unless its model could not be loaded or stopped answering, it is."""
-    lifecycle = lifecycle_of(request)
+    describe_liveness(lifecycle_of(request))
+    return Health(status="alive")
+
+
+def describe_liveness(lifecycle: Lifecycle) -> None:
+    """Say that the process is worth keeping.
+
+    Raises:
+        NotReadyError: It is not.
+    """
     if not lifecycle.is_alive():
         raise NotReadyError((Phase.FAILED if lifecycle.failure is not None else Phase.STALLED).value)
-    return Health(status="alive")
 
 
 @router.get("/readyz", tags=["health"], summary="Is it ready?", responses=problem_responses(NotReadyError))

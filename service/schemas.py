@@ -376,5 +376,8 @@ class Problem(Wire):
     detail: str = Field(examples=["posts: is missing"])
     """What happened, and what to do about it."""
 
+    error: str | None = None
+    """On paths of the Open Inference Protocol: the detail again, under the name that its clients read."""
+
     errors: list[ProblemField] | None = None
     """With status 422: every field at fault."""
