@@ -24,6 +24,7 @@ from service.inference_protocol.schemas import InferenceRequest
 from service.keys import KeyRing
 from service.lifespan import Lifecycle
 from service.metrics import Metrics
+from service.page import add_page
 from service.routes import router
 from service.schemas import ClassifyRequest, Problem, StreamedError, StreamedPrediction
 from service.security import Authentication, SecurityHeaders
@@ -98,6 +99,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     app.include_router(inference_router)
     app.include_router(admin.router)
     add_docs(app)
+    add_page(app)
     add_error_handlers(app, retry_after_s=settings.retry_after_s, metrics=metrics)
     app.add_middleware(
         Authentication,
