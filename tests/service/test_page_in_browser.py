@@ -67,6 +67,20 @@ def test_posts_are_pasted_and_judged(page: Page, site: str) -> None:
     expect(cards.nth(0).get_by_role("table", name="Category").get_by_role("row", name="billing")).to_contain_text("%")
 
 
+def test_the_words_that_mattered_are_marked_and_named(page: Page, site: str) -> None:
+    triage(page, site, "😀 I want a refund and lunch")
+    expect(page.locator("mark")).to_have_text("refund")
+    expect(page.get_by_role("listitem")).to_contain_text("Mattered most: “refund”.")
+
+
+def test_of_many_posts_the_words_are_looked_for_when_somebody_asks_why(page: Page, bundle: Bundle) -> None:
+    with running(Settings(max_explained_posts=1), lambda: Pipeline(bundle, threads=1)) as url:
+        triage(page, url, "I want a refund\nI love it\nplease add it\nit leaked")
+        expect(page.locator("mark")).to_have_count(0)
+        page.get_by_text("Why?").nth(1).click()
+        expect(page.locator("mark")).to_have_text("love")
+
+
 def test_the_cards_are_narrowed_down_and_ordered(page: Page, site: str) -> None:
     triage(page, site)
     page.get_by_role("button", name="needs a person 2").click()
