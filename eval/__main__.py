@@ -31,7 +31,12 @@ def evaluate() -> None:
 
 
 @evaluate.command()
-@click.option("--model", default="default", show_default=True, help="A bundle folder, or a running service's URL.")
+@click.option(
+    "--model",
+    default="default",
+    show_default=True,
+    help="A bundle folder, a service's URL, models:/NAME@ALIAS, an evaluation's folder, or a file of predictions.",
+)
 @backend_option
 @click.option("--suite", required=True, help="A shipped suite's name, a suite file (.toml), or a labelled data file.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The folder to write.")
@@ -39,6 +44,12 @@ def evaluate() -> None:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the bootstrap.")
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(min=_MIN_RESAMPLES))
 @click.option("--skip-bad-rows", is_flag=True, help="Leave unusable rows out instead of refusing the file.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="The folder that keeps predictions for the next run; by default below $EARSHOT_CACHE or ~/.cache/earshot.",
+)
+@click.option("--no-cache", is_flag=True, help="Keep no predictions, and use none.")
 @_data_root
 @click.pass_context
 def run(
@@ -50,9 +61,11 @@ def run(
     columns: dict[str, str],
     seed: int,
     resamples: int,
+    cache: Path | None,
     data_root: Path | None,
     *,
     skip_bad_rows: bool,
+    no_cache: bool,
 ) -> None:
     """Judge a bundle or a running service on a suite.
 
@@ -62,6 +75,7 @@ def run(
     with needs_extra("earshot eval", "eval"):
         from eval.console import summary
         from eval.evaluation import Resampling
+        from eval.prediction_cache import cache_folder
         from eval.predictors import without_credentials
         from eval.run import Request
         from eval.run import run as judge
@@ -81,6 +95,7 @@ def run(
         resampling=Resampling(resamples=resamples, seed=seed),
         command=shlex.join(typed),
         backend=backend,
+        cache=None if no_cache else cache or cache_folder(),
     )
     found = judge(request)
     click.echo(summary(found))

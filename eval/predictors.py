@@ -1,7 +1,4 @@
-"""Where predictions come from: a bundle in this process, or a running service by its URL.
-
-Either is the core's `Predictor`; nothing that judges them can tell which it was.
-"""
+"""A running service as a predictor: asked in batches, with bounded concurrency and retries, and every fault counted."""
 
 from __future__ import annotations
 
@@ -20,13 +17,13 @@ import httpx2
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from tqdm import tqdm
 
-from earshot.backend import ONNX
 from earshot.errors import EarshotError
-from earshot.pipeline import Pipeline
 from earshot.post import Post, Prediction, Rejection, Result
 from earshot.predictor import ModelIdentity, Predictor
 from earshot.taxonomy import Taxonomy
 from eval.errors import ServiceError
+from eval.prediction_cache import NO_ANSWER
+from eval.verdict import Problem, problem
 
 MAX_BATCH_SIZE = 64
 """Posts per request."""
@@ -35,6 +32,10 @@ MAX_WAIT_BUSY_S = 120.0
 """How long one request is put off in all while the service says that it is busy, or starting."""
 MAX_WAIT_UNREACHABLE_S = 15.0
 """How long one request is put off in all while there is no connection."""
+MAX_RETRIES = 3
+"""How often a call that failed on the service's side is made again."""
+MAX_FAILED_IN_A_ROW = 20
+"""After so many calls in a row that failed for good, the service is given up."""
 _TIMEOUT = httpx2.Timeout(60, connect=10)
 _FIRST_DELAY_S = 0.5
 _MIN_DELAY_S = 0.1
@@ -44,25 +45,17 @@ _PREDICTION = TypeAdapter(Prediction)
 
 
 @contextmanager
-def open_predictor(model: str, backend: str = ONNX) -> Iterator[Predictor]:
-    """Open what `--model` names, and close it afterwards.
+def open_service(url: str) -> Iterator[HttpPredictor]:
+    """Open a running service, and close the connection afterwards.
 
     Args:
-        model: A service's URL, a bundle folder, or `default` for the embedded bundle.
-        backend: What runs a bundle's network; a service has its own.
+        url: Its address.
 
     Raises:
-        EarshotError: It cannot be loaded, or does not answer.
+        ServiceError: It does not answer, or is no Earshot service.
     """
-    if model.startswith(("http://", "https://")):
-        with _client(model) as client:
-            yield HttpPredictor(client)
-        return
-    pipeline = Pipeline.load(model, backend=backend)
-    try:
-        yield pipeline
-    finally:
-        pipeline.close()
+    with _client(url) as client:
+        yield HttpPredictor(client)
 
 
 def without_credentials(model: str) -> str:
@@ -100,6 +93,10 @@ def predict_with_progress(predictor: Predictor, posts: Sequence[Post]) -> list[R
     return results
 
 
+class _FaultError(Exception):
+    """A call failed on the service's side, however often it was made."""
+
+
 class _Answer(BaseModel):
     """The part of `POST /v1/classify` that is read here."""
 
@@ -109,6 +106,9 @@ class _Answer(BaseModel):
 
 class HttpPredictor:
     """A running service, asked in batches, a few at a time.
+
+    A request that fails on the service's side is tried again, then post by post; a post that still gets no answer gets
+    a rejection in its place. Every such fault is counted: figures may be whole then, but the service is not.
 
     Args:
         client: With the service's address as its base URL.
@@ -121,6 +121,9 @@ class HttpPredictor:
     def __init__(self, client: httpx2.Client, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
         self._sleep = sleep
+        self._faults: list[str] = []
+        self._unanswered: list[str] = []
+        self._failed_in_a_row = 0
         self.identity, self.taxonomy = self._read_model()
 
     def predict(self, posts: Sequence[Post]) -> list[Result]:
@@ -137,8 +140,27 @@ class HttpPredictor:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
+    def problems(self) -> list[Problem]:
+        """What went wrong on the service's side, whether or not trying again helped."""
+        where = self._client.base_url
+        return [
+            *problem(
+                "server-error",
+                f"{where} failed {{count}} calls that it should have answered: mend the service before it is judged",
+                self._faults,
+            ),
+            *problem(
+                "no-answer",
+                f"{where} gave no answer to {{count}} posts, which count as wrong: mend the service and judge it again",
+                self._unanswered,
+            ),
+        ]
+
     def _read_model(self) -> tuple[ModelIdentity, Taxonomy]:
-        answer = self._request("GET", "/v1/model")
+        try:
+            answer = self._request("GET", "/v1/model")
+        except _FaultError as error:
+            raise ServiceError(f"{self._client.base_url} does not answer {error}") from error
         try:
             identity = ModelIdentity(answer["name"], answer["version"], answer["digest"])
             return identity, Taxonomy.model_validate(answer["taxonomy"])
@@ -149,6 +171,21 @@ class HttpPredictor:
             ) from error
 
     def _classify(self, posts: Sequence[Post]) -> list[Result]:
+        try:
+            results = self._answers(posts)
+        except _FaultError as error:
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row > MAX_FAILED_IN_A_ROW:
+                raise ServiceError(f"{self._client.base_url} fails again and again: {error}") from error
+            if len(posts) > 1:
+                return [result for post in posts for result in self._classify([post])]
+            (post,) = posts
+            self._unanswered.append(post.id or "a post without id")
+            return [Rejection(post.id, NO_ANSWER, "The service gave no answer", str(error))]
+        self._failed_in_a_row = 0
+        return results
+
+    def _answers(self, posts: Sequence[Post]) -> list[Result]:
         # The service sees our own numbers, so that its answers can be told apart whatever ids the data has.
         numbered = [{"id": str(index), "text": post.text} for index, post in enumerate(posts)]
         try:
@@ -175,22 +212,29 @@ class HttpPredictor:
         # JSON escapes let even half a surrogate pair through, which UTF-8 would not.
         content = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
-        backoff, waited = _FIRST_DELAY_S, 0.0
+        backoff, waited, faults = _FIRST_DELAY_S, 0.0, 0
         while True:
             delay, backoff = backoff, min(2 * backoff, _MAX_DELAY_S)
             try:
                 response = self._client.request(method, path, content=content, headers=headers)
             except httpx2.TransportError as error:
-                problem, patience = f"{type(error).__name__}: {error}", MAX_WAIT_UNREACHABLE_S
+                complaint, patience = f"{type(error).__name__}: {error}", MAX_WAIT_UNREACHABLE_S
             else:
                 if response.is_success:
                     return self._json(response)
-                problem = f"status {response.status_code}{_reason(response)}"
+                complaint = f"status {response.status_code}{_reason(response)}"
+                if response.status_code >= 500 and response.status_code not in _BUSY:
+                    self._faults.append(f"{method} {path}: status {response.status_code}")
+                    faults += 1
+                    if faults > MAX_RETRIES:
+                        raise _FaultError(f"{method} {path}: {complaint}")
+                    self._sleep(delay)
+                    continue
                 patience = MAX_WAIT_BUSY_S if response.status_code in _BUSY else 0.0
                 delay = _retry_after(response.headers.get("retry-after"), otherwise=delay)
             waited += delay
             if waited > patience:
-                raise ServiceError(f"{self._client.base_url} does not answer {method} {path}: {problem}")
+                raise ServiceError(f"{self._client.base_url} does not answer {method} {path}: {complaint}")
             self._sleep(delay)
 
     def _json(self, response: httpx2.Response) -> Any:  # noqa: ANN401 - any JSON

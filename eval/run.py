@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +20,7 @@ from eval.evaluation import INTERVAL_METHOD, Findings, Resampling, definitions, 
 from eval.gates import judge_gates
 from eval.junit import junit
 from eval.markdown import results_summary
-from eval.predictors import open_predictor, predict_with_progress, without_credentials
+from eval.predictors import predict_with_progress, without_credentials
 from eval.report import render_report
 from eval.results import (
     JUNIT,
@@ -39,6 +39,7 @@ from eval.results import (
 from eval.robustness import perturbed, with_accuracies
 from eval.samples import Sample
 from eval.suite import Kind, Suite, open_suite
+from eval.targets import open_target
 from eval.verdict import Problem, problem
 
 _PACKAGES = ("earshot", "numpy", "onnxruntime", "scikit-learn", "scipy", "tokenizers")
@@ -49,7 +50,7 @@ class Request:
     """What to evaluate.
 
     Attributes:
-        model: A bundle folder, `default`, or a service's URL.
+        model: What is judged; see `eval.targets.open_target`.
         suite: A shipped suite's name, a suite file, or a labelled data file.
         output: The folder to write.
         data_roots: Where suites' data may lie.
@@ -58,6 +59,7 @@ class Request:
         resampling: How intervals are made.
         command: What was typed.
         backend: What runs a bundle's network.
+        cache: The folder that keeps predictions for the next run; None keeps none.
     """
 
     model: str
@@ -69,6 +71,7 @@ class Request:
     resampling: Resampling
     command: str
     backend: str = ONNX
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,10 @@ def run(request: Request) -> EvaluationResults:
     """
     check_output(request.output)
     suite, path = open_suite(request.suite, request.data_roots)
-    with open_predictor(request.model, request.backend) as predictor:
-        judgement = _JUDGES[suite.kind](request, suite, path, predictor)
-        results = _results(request, suite, predictor, judgement)
+    with open_target(request.model, request.backend, cache=request.cache) as target:
+        judgement = _JUDGES[suite.kind](request, suite, path, target.predictor)
+        judgement = replace(judgement, problems=(*judgement.problems, *target.problems()))
+        results = _results(request, suite, target.predictor, judgement)
     write_output(
         request.output,
         {
@@ -118,6 +122,7 @@ def run(request: Request) -> EvaluationResults:
             RESULTS: (results.model_dump_json(indent=1) + "\n").encode(),
         },
     )
+    target.finished()
     return results
 
 

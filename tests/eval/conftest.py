@@ -6,8 +6,17 @@ from pathlib import Path
 import pytest
 
 from earshot.pipeline import Pipeline
+from eval.prediction_cache import CACHE_VARIABLE
 from tests.eval.contract_server import ContractServer, serving
 from tests.tiny import write_tiny_bundle
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Predictions are kept where no other test, and nobody's home, is."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv(CACHE_VARIABLE, str(folder))
+    return folder / "predictions"
 
 
 @pytest.fixture(scope="session")

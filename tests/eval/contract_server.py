@@ -40,6 +40,8 @@ class ContractServer(ThreadingHTTPServer):
         changes: Put over each proper answer to `POST /v1/classify`.
         model_changes: Put over the answer to `GET /v1/model`.
         batch_sizes: Posts in each request that got a proper answer.
+        fails_every: Every so-many-th request to classify is answered with 500; 0 fails none.
+        fails_on: Requests with a post that holds this word are answered with 500.
     """
 
     daemon_threads = False
@@ -51,6 +53,9 @@ class ContractServer(ThreadingHTTPServer):
         self.changes: dict[str, Any] = {}
         self.model_changes: dict[str, Any] = {}
         self.batch_sizes: list[int] = []
+        self.fails_every = 0
+        self.fails_on = ""
+        self.calls = 0
         self.lock = Lock()
 
     @property
@@ -70,8 +75,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         with self.server.lock:
-            instead = self.server.instead.pop(0) if self.server.instead else None
+            instead = self.server.instead.pop(0) if self.server.instead else self._failure(request)
         self._answer(instead or Answer(200, self._classify(request)))
+
+    def _failure(self, request: dict[str, Any]) -> Answer | None:
+        server = self.server
+        server.calls += 1
+        unlucky = server.fails_every and server.calls % server.fails_every == 0
+        poisoned = server.fails_on and any(server.fails_on in post["text"] for post in request["posts"])
+        return Answer(500) if unlucky or poisoned else None
 
     def _classify(self, request: dict[str, Any]) -> dict[str, Any]:
         pipeline = self.server.pipeline

@@ -101,11 +101,11 @@ def test_a_running_service_gets_the_same_figures_as_its_bundle(
     assert (tmp_path / "local" / PREDICTIONS).read_bytes() == (tmp_path / "remote" / PREDICTIONS).read_bytes()
 
 
-def test_a_service_that_breaks_midway_leaves_nothing(
+def test_a_service_that_is_gone_midway_leaves_no_results(
     tmp_path: Path, data: Path, server: ContractServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.instead = [Answer(500)]
-    assert "500" in _refused(capsys, _run(server.url, data, tmp_path / "out"))
+    server.instead = [Answer(200, {"results": "nonsense"})]
+    assert "unusable" in _refused(capsys, _run(server.url, data, tmp_path / "out"))
     assert _only_data_in(tmp_path)
 
 

@@ -3,12 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import httpx2
 import pytest
 
-from earshot.bundle import Bundle
 from earshot.errors import EarshotError
 from earshot.pipeline import Pipeline
 from earshot.post import Post, Prediction, Rejection, Result
@@ -17,9 +15,11 @@ from earshot.taxonomy import Taxonomy
 from eval.errors import ServiceError
 from eval.predictors import (
     MAX_BATCH_SIZE,
+    MAX_FAILED_IN_A_ROW,
+    MAX_RETRIES,
     MAX_WAIT_BUSY_S,
     HttpPredictor,
-    open_predictor,
+    open_service,
     predict_with_progress,
 )
 from tests.eval.contract_server import Answer, ContractServer
@@ -105,11 +105,36 @@ def test_a_service_that_stays_busy_is_given_up(predictor: HttpPredictor, server:
     assert sum(clock.waits) <= MAX_WAIT_BUSY_S
 
 
-def test_a_broken_service_is_an_error_and_no_smaller_n(predictor: HttpPredictor, server: ContractServer) -> None:
-    problem = {"title": "It broke", "detail": "inside"}
-    server.instead = [Answer(500, problem)]
-    with pytest.raises(ServiceError, match=r"POST /v1/classify: status 500 \(It broke: inside\)"):
+def test_a_call_that_failed_once_is_made_again_and_counted(
+    predictor: HttpPredictor, server: ContractServer, pipeline: Pipeline
+) -> None:
+    server.instead = [Answer(500)]
+    assert predictor.predict(POSTS) == pipeline.predict(POSTS)
+    (found,) = predictor.problems()
+    assert (found.kind, found.count, found.examples) == ("server-error", 1, ("POST /v1/classify: status 500",))
+
+
+def test_a_post_that_breaks_the_service_is_named_and_spoils_no_other(
+    predictor: HttpPredictor, server: ContractServer, clock: Clock
+) -> None:
+    server.fails_on = "leaked number 4"
+    results = predictor.predict(POSTS[:10])
+    (poisoned,) = [result for result in results if isinstance(result, Rejection)]
+    assert (poisoned.id, poisoned.type) == ("x4", "no-answer")
+    assert len(results) == 10
+    assert [(one.kind, one.count) for one in predictor.problems()] == [
+        ("server-error", 2 * (1 + MAX_RETRIES)),
+        ("no-answer", 1),
+    ]
+
+
+def test_a_service_that_fails_all_the_time_is_given_up(
+    predictor: HttpPredictor, server: ContractServer, clock: Clock
+) -> None:
+    server.fails_every = 1
+    with pytest.raises(ServiceError, match=r"fails again and again: POST /v1/classify: status 500"):
         predictor.predict(POSTS)
+    assert server.calls <= (MAX_FAILED_IN_A_ROW + 10) * (1 + MAX_RETRIES)
 
 
 def test_a_service_that_changes_its_model_is_an_error(predictor: HttpPredictor, server: ContractServer) -> None:
@@ -157,7 +182,7 @@ def test_labels_outside_the_taxonomy_are_an_error(predictor: HttpPredictor, serv
 
 def test_a_server_that_is_no_earshot_is_named(server: ContractServer) -> None:
     server.model_changes = {"taxonomy": None}
-    with pytest.raises(ServiceError, match="is it an Earshot service"), open_predictor(server.url):
+    with pytest.raises(ServiceError, match="is it an Earshot service"), open_service(server.url):
         pass
 
 
@@ -175,15 +200,8 @@ def test_nobody_listening_is_an_error(clock: Clock) -> None:
 
 
 def test_an_address_that_is_none_is_an_error() -> None:
-    with pytest.raises(ServiceError, match="no usable address"), open_predictor("http://[::1"):
+    with pytest.raises(ServiceError, match="no usable address"), open_service("http://[::1"):
         pass
-
-
-def test_a_url_and_a_folder_are_told_apart(server: ContractServer, tiny_folder: Path) -> None:
-    with open_predictor(server.url) as remote, open_predictor(str(tiny_folder)) as local:
-        assert isinstance(remote, HttpPredictor)
-        assert isinstance(local, Pipeline)
-        assert remote.identity == local.identity == Bundle.load(tiny_folder).identity
 
 
 def test_progress_keeps_order_and_loses_nothing(pipeline: Pipeline) -> None:
