@@ -37,8 +37,9 @@ format: $(VENV)/.dev  ## Format the code and sort imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.dev  ## Regenerate docs/openapi.json and docs/configuration.md
+docs: $(VENV)/.dev  ## Regenerate what is documented from the code: OpenAPI, settings, JSON Schemas
 	$(BIN)/python -m service.reference
+	$(BIN)/python -m eval.reference
 
 MODEL ?= runs/bench-model
 bench: $(VENV)/.dev  ## Measure speed against the machine's limit and peers, into docs/performance.md (MODEL=BUNDLE with weights)

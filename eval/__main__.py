@@ -10,6 +10,7 @@ import click
 from earshot.backend import ONNX
 from earshot.bundle import MODEL_CARD, Bundle
 from earshot.command_line import backend_option, column_option, needs_extra
+from earshot.errors import EarshotError
 from earshot.parity import ParityError
 from eval.errors import ResultsError
 from eval.suite import DATA_VARIABLE, data_roots, named_suite, roots_of, shipped_suites
@@ -49,6 +50,7 @@ def evaluate() -> None:
     type=click.Path(path_type=Path),
     help="The folder that keeps predictions for the next run; by default below $EARSHOT_CACHE or ~/.cache/earshot.",
 )
+@click.option("--track", is_flag=True, help="Log the evaluation to MLflow as well (MLFLOW_TRACKING_URI).")
 @click.option("--no-cache", is_flag=True, help="Keep no predictions, and use none.")
 @_data_root
 @click.pass_context
@@ -66,6 +68,7 @@ def run(
     *,
     skip_bad_rows: bool,
     no_cache: bool,
+    track: bool,
 ) -> None:
     """Judge a bundle or a running service on a suite.
 
@@ -97,16 +100,21 @@ def run(
         backend=backend,
         cache=None if no_cache else cache or cache_folder(),
     )
+    if track:  # before anything is computed, because it may not be installed
+        with needs_extra("earshot eval run --track", "registry"):
+            from eval.tracking import track as log
     found = judge(request)
     click.echo(summary(found))
     click.echo(f"\nwrote {output}/: results.json, report.html, predictions.jsonl, summary.md, junit.xml")
+    if track:
+        click.echo(f"logged to MLflow as run {log(found, output)}")
     _exit(context, found.verdict, f"{output}: see the gates and problems above")
 
 
 @evaluate.command()
 @click.argument("champion", type=click.Path(path_type=Path), metavar="DIR_A")
 @click.argument("challenger", type=click.Path(path_type=Path), metavar="DIR_B")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write comparison.json, summary.md, junit.xml.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write comparison.json, report.html and more.")
 @click.option("--suite", help="Use this suite's gates (a name or a file) instead of those that judged DIR_B.")
 @click.option("--alpha", default=0.05, show_default=True, type=click.FloatRange(0, 1, min_open=True, max_open=True))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of bootstrap and tests.")
@@ -171,6 +179,28 @@ def parity(context: click.Context, model: str, posts: Path, limit: int, seed: in
         found.check()
     except ParityError as error:
         click.echo(f"earshot: {error}", err=True)
+        context.exit(1)
+
+
+@evaluate.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@_data_root
+@click.pass_context
+def validate(context: click.Context, names: tuple[str, ...], data_root: Path | None) -> None:
+    """Check suites (names or files), behaviour tests (files or folders) and results (folders) without judging anything.
+
+    Exits 1 when any of them cannot be used, and says why.
+    """
+    with needs_extra("earshot eval validate", "eval"):
+        from eval.validation import validated
+    failed = False
+    for name in names:
+        try:
+            click.echo(f"{name}: {validated(name, data_roots(data_root))}")
+        except EarshotError as error:
+            failed = True
+            click.echo(f"earshot: {name}: {error}", err=True)
+    if failed:
         context.exit(1)
 
 

@@ -8,7 +8,8 @@ from eval.comparison import COMPARISON, Comparison
 from eval.errors import ResultsError
 from eval.junit import junit
 from eval.markdown import comparison_page
-from eval.results import JUNIT, SUMMARY, write_output
+from eval.report import render_page
+from eval.results import JUNIT, REPORT, SUMMARY, write_output
 from eval.verdict import GateOutcome
 
 
@@ -28,7 +29,8 @@ def write_comparison(found: Comparison, folder: Path) -> tuple[str, ...]:
     name = f"{found.challenger.name} {found.challenger.version} on {found.suite}"
     files = {
         SUMMARY: comparison_page(found).encode(),
-        JUNIT: junit(name, (_significance(found), *found.gates), found.problems),
+        JUNIT: junit(name, (significance(found), *found.gates), found.problems),
+        REPORT: render_comparison(found).encode(),
         COMPARISON: (found.model_dump_json(indent=1) + "\n").encode(),
     }
     folder.resolve().parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,28 @@ def write_comparison(found: Comparison, folder: Path) -> tuple[str, ...]:
     return tuple(files)
 
 
-def _significance(found: Comparison) -> GateOutcome:
+_MIN_REACH = 0.05
+_SHOWN_FLIPS = 200
+
+
+def render_comparison(found: Comparison) -> str:
+    """A comparison as one self-contained HTML page, without any text of a post."""
+    ends = [abs(end) for one in found.tests for end in (one.low, one.high, one.difference) if end is not None]
+    labels = found.challenger.taxonomy.category_names
+    return render_page(
+        "comparison.html.jinja",
+        found=found,
+        reach=max([_MIN_REACH, *ends]),
+        by_category=[(label, _count(found, label, "broken"), _count(found, label, "fixed")) for label in labels],
+        shown_flips=_SHOWN_FLIPS,
+    )
+
+
+def _count(found: Comparison, label: str, direction: str) -> int:
+    return sum((flip.scale, flip.gold, flip.direction) == ("category", label, direction) for flip in found.flips)
+
+
+def significance(found: Comparison) -> GateOutcome:
     """The gate that every comparison has: not significantly worse."""
     worse = [one.metric for one in found.differences if one.worse(found.alpha)]
     says = f"significantly worse: {', '.join(worse)}" if worse else "; ".join(found.reasons)

@@ -8,7 +8,7 @@ from eval.comparison import Comparison
 from eval.differences import Difference
 from eval.gates import needs_champion
 from eval.report import cautions, interval, shown, title
-from eval.results import CheckGroup, CheckResult, EvaluationResults, Figure, LabelFigures
+from eval.results import CheckGroup, CheckResult, EvaluationResults, Figure, LabelFigures, SpeedResult
 from eval.verdict import GateOutcome, Problem
 
 
@@ -16,7 +16,10 @@ def summary(results: EvaluationResults) -> str:
     """The key figures with intervals and n, and what a reader must know before relying on them."""
     model = results.model
     lines = [f"{model.name} {model.version} ({model.digest[:19]}…) on {results.suite.name}, {_what(results)}"]
-    lines += _slice_lines(results) if results.slices else _check_lines(results)
+    if results.speed:
+        lines += _speed_lines(results.speed)
+    else:
+        lines += _slice_lines(results) if results.slices else _check_lines(results)
     lines += ["", *_judged(results.gates, results.problems)]
     if results.verdict:
         lines.append(f"verdict: {results.verdict}")
@@ -26,9 +29,16 @@ def summary(results: EvaluationResults) -> str:
 
 
 def _what(results: EvaluationResults) -> str:
+    if results.speed:
+        return f"{results.speed.n:,} posts"
     if results.slices:
         return f"slice {results.primary.name}, {results.primary.n:,} posts"
     return f"{len(results.checks):,} tests, {results.check_groups[0].n:,} cases"
+
+
+def _speed_lines(found: SpeedResult) -> Iterator[str]:
+    yield ""
+    yield from _aligned([("", "value", "interval", "n"), *map(_row, found.figures)])
 
 
 def _slice_lines(results: EvaluationResults) -> Iterator[str]:
@@ -37,6 +47,10 @@ def _slice_lines(results: EvaluationResults) -> Iterator[str]:
     yield from _aligned([("", "value", level, "n"), *map(_row, found.figures)])
     yield ""
     yield from _aligned([("F1", "value", level, "posts"), *_label_rows(found.categories)])
+    if weak := results.weak_slices and results.weak_slices.found:
+        yield ""
+        for one in weak:
+            yield f"weak: {one.name}, {one.n:,} posts: {one.error:.0%} wrong, elsewhere {one.error_elsewhere:.0%}"
     if notes := cautions(results):
         yield ""
         yield from (f"! {note}" for note in notes)

@@ -20,11 +20,13 @@ from eval.metrics.calibration_error import reliability
 from eval.metrics.classification import confusion_matrix
 from eval.metrics.family import Figures, Ints
 from eval.metrics.selective import risk_coverage
+from eval.post_properties import PROPERTIES
 from eval.results import ConfusionMatrix, Figure, GroupResult, LabelFigures, SliceResult
 from eval.samples import Sample, SampleArrays
-from eval.slices import Slice, Value, default_slices, is_value, value_of, values_in
+from eval.slices import Slice, Value, default_columns, default_slices, is_value, value_of, values_in
 from eval.suite import Suite
 from eval.uncertainty import MIN_STRATUM, bootstrap
+from eval.weak_slices import WeakSlices, weak_slices
 
 INTERVAL_METHOD = (
     f"Percentile bootstrap over posts, stratified by gold category (those of fewer than {MIN_STRATUM} posts pooled); "
@@ -60,12 +62,14 @@ class Findings:
         slices: Each slice that holds posts, the primary one first.
         groups: The groups within the primary slice, by column, the largest first.
         primary: The samples of the primary slice.
+        weak_slices: On which of these the model is worse than elsewhere.
         membership: The names of the slices and groups that each sample belongs to, in the samples' order.
     """
 
     slices: tuple[SliceResult, ...]
     groups: tuple[GroupResult, ...]
     primary: tuple[Sample, ...]
+    weak_slices: WeakSlices
     membership: tuple[tuple[str, ...], ...]
 
 
@@ -82,7 +86,9 @@ def judge(samples: Sequence[Sample], suite: Suite, taxonomy: Taxonomy, resamplin
         SuiteError: The primary slice is empty, or a slice or group asks for a column that no post has.
     """
     slices = suite.slices or default_slices([sample.post for sample in samples])
-    for column in [*suite.group_by, *(column for one in slices for column in one.where)]:
+    group_by = default_columns([sample.post for sample in samples]) if suite.group_by is None else suite.group_by
+    named = [column for column in group_by if column not in PROPERTIES]
+    for column in [*named, *(column for one in slices for column in one.where)]:
         if all(value_of(sample.post, column) is None for sample in samples):
             raise SuiteError(f"suite '{suite.name}' asks for the column '{column}', which no post has")
     members = [[sample for sample in samples if one.holds(sample.post)] for one in slices]
@@ -94,11 +100,12 @@ def judge(samples: Sequence[Sample], suite: Suite, taxonomy: Taxonomy, resamplin
         ),
         groups=tuple(
             _judge_group(column, value, members[0], taxonomy, resampling)
-            for column in suite.group_by
+            for column in group_by
             for value in values_in([sample.post for sample in members[0]], column)
         ),
         primary=tuple(members[0]),
-        membership=tuple(_names(sample, slices, suite.group_by) for sample in samples),
+        weak_slices=weak_slices(members[0]),
+        membership=tuple(_names(sample, slices, group_by) for sample in samples),
     )
 
 

@@ -26,13 +26,17 @@ def results_summary(results: EvaluationResults) -> str:
 
 
 def _on(results: EvaluationResults) -> str:
+    if results.speed:
+        return f"{results.speed.n:,} posts"
     if results.slices:
         return f"Slice `{results.primary.name}`, {results.primary.n:,} posts"
     return f"{len(results.checks):,} tests, {results.check_groups[0].n:,} cases"
 
 
 def _figures(results: EvaluationResults) -> str:
-    if results.slices:
+    if results.speed:
+        rows = [(title(one.metric), shown(one), interval(one), f"{one.n:,}") for one in results.speed.figures]
+    elif results.slices:
         found = [figure for metric in KEY_METRICS if (figure := results.primary.figure(metric))]
         rows = [(title(one.metric), shown(one), interval(one), f"{one.n:,}") for one in found]
     else:

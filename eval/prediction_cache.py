@@ -118,12 +118,13 @@ class CachedPredictor:
     def predict(self, posts: Sequence[Post]) -> list[Result]:
         """Judge posts, those of the same text once."""
         known = {post.text: self._cache.get(post) for post in posts}
-        missing = [Post(text) for text, result in known.items() if result is None]
+        first = {post.text: post for post in reversed(posts)}
+        missing = [first[text] for text, result in known.items() if result is None]
         if missing:
             results = self._predictor.predict(missing)
             self.asked += len(missing)
             self._cache.extend(missing, results)
-            known |= {post.text: result for post, result in zip(missing, results, strict=True)}
+            known.update((post.text, result) for post, result in zip(missing, results, strict=True))
         return [replace(result, id=post.id) for post in posts if (result := known[post.text]) is not None]
 
 

@@ -13,7 +13,7 @@ import jinja2
 from earshot.post import Prediction
 from earshot.records import LabelledPost
 from eval.checks import KINDS, JudgedCase
-from eval.metrics import DEFINITIONS, URGENCY, behaviour, scope, triage
+from eval.metrics import DEFINITIONS, URGENCY, behaviour, latency, lower_is_better, scope, triage
 from eval.results import ConfusionMatrix, EvaluationResults, Figure
 from eval.samples import Sample
 
@@ -91,12 +91,20 @@ def render_report(results: EvaluationResults, samples: Sequence[Sample], cases: 
     Returns:
         An HTML page that asks nothing of the network. It holds posts' texts.
     """
+    if results.speed:
+        return _render("speed.html.jinja", results, speed=results.speed)
     if not results.slices:
         return _render("checks.html.jinja", results, **_of_checks(results, cases))
     return _render("report.html.jinja", results, **_of_slices(results, samples))
 
 
-def _render(template: str, results: EvaluationResults, **content: object) -> str:
+def render_page(template: str, **content: object) -> str:
+    """Fill one of the templates.
+
+    Args:
+        template: Its name.
+        content: What it names.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("eval"),
         autoescape=True,
@@ -105,10 +113,19 @@ def _render(template: str, results: EvaluationResults, **content: object) -> str
         lstrip_blocks=True,
     )
     environment.filters.update(
-        shown=shown, interval=interval, interval_in_words=interval_in_words, title=title, position=position
+        shown=shown,
+        interval=interval,
+        interval_in_words=interval_in_words,
+        title=title,
+        position=position,
+        less_is_better=lower_is_better,
     )
     environment.globals.update(small=SMALL, unbounded=_UNBOUNDED)
-    return environment.get_template(template).render(results=results, definitions=DEFINITIONS, **content)
+    return environment.get_template(template).render(**content)
+
+
+def _render(template: str, results: EvaluationResults, **content: object) -> str:
+    return render_page(template, results=results, definitions=DEFINITIONS, **content)
 
 
 def _of_slices(results: EvaluationResults, samples: Sequence[Sample]) -> dict[str, object]:
@@ -262,5 +279,7 @@ def position(value: float) -> str:
 
 
 def _number(value: float, metric: str) -> str:
+    if metric in latency.DEFINITIONS:
+        return f"{value:,.2f} ms" if metric.endswith("_ms") else f"{value:,.0f} / s"
     number = f"{100 * value:.1f}{_PERCENT}" if metric in _SHARES else f"{value:.3f}"
     return number.replace("-", "−")

@@ -21,6 +21,7 @@ from eval.expectation import Failure
 from eval.metrics.calibration_error import ReliabilityBin
 from eval.metrics.selective import RiskPoint
 from eval.verdict import Gate, GateOutcome, Problem, Verdict, overall
+from eval.weak_slices import WeakSlices
 
 SCHEMA_VERSION: Literal[2] = 2
 """Version 1 lacked gates, verdict, problems, risk–coverage and average precision; it is still read."""
@@ -214,6 +215,24 @@ class CheckGroup(_Frozen):
         return _find(self.figures, metric)
 
 
+class SpeedResult(_Frozen):
+    """How fast the target answers, on the machine that asked.
+
+    Attributes:
+        name: What gates call it: `speed`.
+        n: Posts that it was asked.
+        figures: Latencies and throughput.
+    """
+
+    name: str
+    n: int = Field(ge=1)
+    figures: tuple[Figure, ...]
+
+    def figure(self, metric: str) -> Figure | None:
+        """The figure of a metric; None where it is undefined."""
+        return _find(self.figures, metric)
+
+
 class ModelInfo(_Frozen):
     """What was judged.
 
@@ -293,6 +312,8 @@ class EvaluationResults(_Frozen):
         problems: What is wrong with the input or the answers; any problem forbids a verdict.
         check_groups: Pass rates of behaviour tests, of all of them first.
         checks: What became of each behaviour test.
+        weak_slices: Slices within the primary one on which the model is worse than elsewhere.
+        speed: Of a speed suite alone.
     """
 
     schema_version: Literal[1, 2] = SCHEMA_VERSION
@@ -313,11 +334,13 @@ class EvaluationResults(_Frozen):
     problems: tuple[Problem, ...] = ()
     check_groups: tuple[CheckGroup, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    weak_slices: WeakSlices | None = None
+    speed: SpeedResult | None = None
 
     @model_validator(mode="after")
     def _finds_something(self) -> Self:
-        if not self.slices and not self.checks:
-            raise ValueError("neither slices nor checks")
+        if not (self.slices or self.checks or self.speed):
+            raise ValueError("neither slices nor checks nor speed")
         return self
 
     @property
@@ -326,9 +349,10 @@ class EvaluationResults(_Frozen):
         return overall(self.gates, self.problems)
 
     @property
-    def parts(self) -> tuple[SliceResult | GroupResult | CheckGroup | CheckResult, ...]:
-        """All slices and groups, the primary slice first, and all groups of checks and checks."""
-        return (*self.slices, *self.groups, *self.check_groups, *self.checks)
+    def parts(self) -> tuple[SliceResult | GroupResult | CheckGroup | CheckResult | SpeedResult, ...]:
+        """All slices and groups, the primary slice first, all groups of checks and checks, and the speed."""
+        speed = (self.speed,) if self.speed else ()
+        return (*self.slices, *self.groups, *self.check_groups, *self.checks, *speed)
 
     def find(self, metric: str, slice_name: str | None = None) -> Figure | None:
         """A figure of a slice or group by name, by default of the primary slice; `f1[leak]` is that of one label."""
@@ -358,7 +382,8 @@ class EvaluationResults(_Frozen):
 
     def summaries(self) -> list[EvaluationSummary]:
         """Each slice's figures for a bundle's manifest; figures whose interval is withheld are left out."""
-        parts: tuple[SliceResult | CheckGroup, ...] = (*self.slices, *self.check_groups)
+        speed = (self.speed,) if self.speed else ()
+        parts: tuple[SliceResult | CheckGroup | SpeedResult, ...] = (*self.slices, *self.check_groups, *speed)
         return [
             EvaluationSummary(
                 suite=self.suite.name,
@@ -374,7 +399,7 @@ class EvaluationResults(_Frozen):
         ]
 
 
-def _summary_figures(found: SliceResult | CheckGroup) -> list[SummaryFigure]:
+def _summary_figures(found: SliceResult | CheckGroup | SpeedResult) -> list[SummaryFigure]:
     per_label = found.label_figures if isinstance(found, SliceResult) else ()
     return [
         SummaryFigure(metric=figure.metric, value=figure.value, low=figure.low, high=figure.high)

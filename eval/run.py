@@ -32,12 +32,14 @@ from eval.results import (
     DataInfo,
     EvaluationResults,
     ModelInfo,
+    SpeedResult,
     SuiteInfo,
     check_output,
     write_output,
 )
 from eval.robustness import perturbed, with_accuracies
 from eval.samples import Sample
+from eval.speed import measure
 from eval.suite import Kind, Suite, open_suite
 from eval.targets import open_target
 from eval.verdict import Problem, problem
@@ -85,6 +87,7 @@ class Judgement:
         cases: Of behaviour tests.
         checks: What became of each behaviour test.
         records: The lines of `predictions.jsonl`.
+        speed: Of a speed suite.
     """
 
     data: DataInfo
@@ -93,6 +96,7 @@ class Judgement:
     findings: Findings | None = None
     cases: tuple[JudgedCase, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    speed: SpeedResult | None = None
 
 
 def run(request: Request) -> EvaluationResults:
@@ -103,7 +107,9 @@ def run(request: Request) -> EvaluationResults:
     """
     check_output(request.output)
     suite, path = open_suite(request.suite, request.data_roots)
-    with open_target(request.model, request.backend, cache=request.cache) as target:
+    # What is kept answers at once: a cache would be timed instead of the model.
+    cache = None if suite.kind == "speed" else request.cache
+    with open_target(request.model, request.backend, cache=cache) as target:
         judgement = _JUDGES[suite.kind](request, suite, path, target.predictor)
         judgement = replace(judgement, problems=(*judgement.problems, *target.problems()))
         results = _results(request, suite, target.predictor, judgement)
@@ -172,10 +178,19 @@ def _judge_robustness(request: Request, suite: Suite, path: Path, predictor: Pre
     )
 
 
+def _judge_speed(request: Request, suite: Suite, path: Path, predictor: Predictor) -> Judgement:
+    data = _labelled(request, suite, path, predictor)
+    resampling = request.resampling
+    posts = [Post(post.text) for post in data.posts[:: suite.every]]
+    speed = measure(predictor, posts, seed=resampling.seed, confidence_level=resampling.confidence_level)
+    return Judgement(_data_info(suite, data), tuple(_problems(suite, data)), b"", speed=speed)
+
+
 _JUDGES: Mapping[Kind, Callable[[Request, Suite, Path, Predictor], Judgement]] = {
     "labels": _judge_labels,
     "behaviour": _judge_behaviour,
     "robustness": _judge_robustness,
+    "speed": _judge_speed,
 }
 
 
@@ -259,5 +274,7 @@ def _results(request: Request, suite: Suite, predictor: Predictor, judgement: Ju
         problems=judgement.problems,
         check_groups=check_groups(judgement.cases, resampling.confidence_level) if judgement.cases else (),
         checks=judgement.checks,
+        weak_slices=findings.weak_slices if findings else None,
+        speed=judgement.speed,
     )
     return found.model_copy(update={"gates": judge_gates(suite.gates, found)})

@@ -8,6 +8,7 @@ from typing import TypeGuard
 from pydantic import BaseModel, ConfigDict, Field
 
 from earshot.records import LabelledPost
+from eval.post_properties import COLUMNS, PROPERTIES
 
 Value = bool | int | str
 
@@ -45,10 +46,18 @@ ALL = Slice(name="all", description="Every post of the file.")
 
 
 def value_of(post: LabelledPost, column: str) -> object:
-    """What a post has in a column; None when it has none."""
+    """What a post has in a column, or of a property such as `post.length`; None when it has none."""
     if column in ("category", "urgency", "ambiguous"):
         return getattr(post, column)
+    if column in PROPERTIES:
+        return PROPERTIES[column](post)
     return post.fields.get(column)
+
+
+def default_columns(posts: Sequence[LabelledPost]) -> list[str]:
+    """The columns worth a look in a file that nobody named any for: properties of posts, and the usual ones it has."""
+    columns = [*PROPERTIES, *COLUMNS]
+    return [column for column in columns if any(is_value(value_of(post, column)) for post in posts)]
 
 
 def is_value(value: object) -> TypeGuard[Value]:

@@ -20,7 +20,7 @@ from eval.verdict import Gate
 
 DATA_VARIABLE = "EARSHOT_DATA"
 
-Kind = Literal["labels", "behaviour", "robustness"]
+Kind = Literal["labels", "behaviour", "robustness", "speed"]
 SHIPPED = Path(str(resources.files("eval") / "suites"))
 
 
@@ -36,11 +36,12 @@ class Suite(BaseModel):
         evaluation_only: Whether nothing may be trained, tuned or chosen on the data.
         columns: Our name to the file's own name, where it differs.
         kind: `labels` judges labelled posts; `behaviour` runs behaviour tests, `data` being a file or folder of them;
-            `robustness` perturbs the labelled posts.
+            `robustness` perturbs the labelled posts; `speed` measures how fast they are answered.
         perturbations: Of a robustness suite; empty means all.
         every: Judge every so-many-th post only, beginning with the first.
         slices: Which posts the figures speak of; the first is the primary one. Empty: the ones that the data suggests.
-        group_by: Columns whose every value becomes a slice within the primary one.
+        group_by: Columns whose every value becomes a slice within the primary one, and properties of posts such as
+            `post.length`; None: all properties, and the usual columns that the data has.
         gates: What is asked of a model.
     """
 
@@ -57,7 +58,7 @@ class Suite(BaseModel):
     perturbations: list[str] = []
     every: int = Field(default=1, ge=1)
     slices: list[Slice] = []
-    group_by: list[str] = []
+    group_by: list[str] | None = []
     gates: list[Gate] = []
 
     @classmethod
@@ -169,4 +170,4 @@ def open_suite(name: str, roots: Sequence[Path]) -> tuple[Suite, Path]:
             f"no suite and no file is called '{name}'; the shipped suites are {', '.join(shipped)}, "
             f"a suite file ends in .toml, a data file in {', '.join(FORMATS)}"
         )
-    return Suite(name=path.stem, description=f"The posts of {path.name}.", data=str(path)), path
+    return Suite(name=path.stem, description=f"The posts of {path.name}.", data=str(path), group_by=None), path

@@ -9,6 +9,7 @@ from eval.metrics import (
     behaviour,
     calibration_error,
     classification,
+    latency,
     ordinal,
     ranking,
     scope,
@@ -30,6 +31,7 @@ DEFINITIONS = (
     | calibration_error.DEFINITIONS
     | selective.DEFINITIONS
     | behaviour.DEFINITIONS
+    | latency.DEFINITIONS
 )
 """What each metric is; a metric on urgencies that is not here is as the one without the prefix."""
 

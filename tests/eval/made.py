@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from earshot.records import LabelledPost
 from earshot.taxonomy import Taxonomy
 from eval.evaluation import INTERVAL_METHOD, Resampling, definitions, judge
+from eval.gates import judge_gates
 from eval.results import DataInfo, EvaluationResults, ModelInfo, SuiteInfo
 from eval.samples import Sample
 from eval.suite import Suite
+from eval.verdict import Gate, Limit
 from tests.eval.data import POSTS, TAXONOMY, prediction, rejection
 
 
@@ -59,3 +61,13 @@ def results(judged: Sequence[Sample] | None = None, *, taxonomy: Taxonomy = TAXO
         slices=findings.slices,
         groups=findings.groups,
     )
+
+
+def failed_results() -> EvaluationResults:
+    """Results with gates of which one fails and one cannot be judged."""
+    made = results()
+    gates: list[Gate] = [
+        Limit(kind="limit", metric="accuracy", at_least=0.99, min_n=1),
+        Limit(kind="limit", metric="macro_f1", at_least=0.5),
+    ]
+    return made.model_copy(update={"gates": judge_gates(gates, made)})
