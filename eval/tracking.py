@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,18 +36,27 @@ def track(results: EvaluationResults, folder: Path, *, uri: str | None = None) -
     Raises:
         ResultsError: MLflow cannot be reached, or refuses.
     """
-    mlflow.set_tracking_uri(uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI)
-    try:
-        mlflow.set_experiment(EXPERIMENT)
-        with mlflow.start_run(run_name=f"{results.model.name} {results.model.version} on {results.suite.name}") as run:
-            mlflow.set_tags(_tags(results))
-            mlflow.log_params({"suite": results.suite.name, "seed": results.seed, "resamples": results.resamples})
-            mlflow.log_metrics(dict(_metrics(results)))
-            for name in (RESULTS, SUMMARY, JUNIT):
-                mlflow.log_artifact(str(folder / name))
-            return str(run.info.run_id)
-    except (MlflowException, OSError) as error:
-        raise ResultsError(f"cannot log the evaluation to MLflow at {mlflow.get_tracking_uri()}: {error}") from error
+    where = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's dependencies warn of each other
+        try:
+            mlflow.set_tracking_uri(where)
+            return _logged(results, folder)
+        except (MlflowException, OSError) as error:
+            raise ResultsError(f"cannot log the evaluation to MLflow at {where}: {error}") from error
+
+
+def _logged(results: EvaluationResults, folder: Path) -> str:
+    mlflow.set_experiment(EXPERIMENT)
+    with mlflow.start_run(run_name=f"{results.model.name} {results.model.version} on {results.suite.name}") as run:
+        mlflow.set_tags(_tags(results))
+        mlflow.log_params({"suite": results.suite.name, "seed": results.seed, "resamples": results.resamples})
+        mlflow.log_metrics(dict(_metrics(results)))
+        for name in (RESULTS, SUMMARY, JUNIT):
+            mlflow.log_artifact(str(folder / name))
+        return str(run.info.run_id)
 
 
 def _tags(results: EvaluationResults) -> dict[str, str]:

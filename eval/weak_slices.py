@@ -26,6 +26,8 @@ MIN_POSTS = 20
 MAX_VALUES = 30
 """Columns with more values than this name single posts rather than kinds of posts."""
 SHOWN = 10
+_SAME = 0.5
+"""Two slices that share more than this of their posts are one finding."""
 
 _WORD = re.compile(r"(?<![@#\w.])[a-z]{3,}(?![\w.]*@)", re.IGNORECASE)
 
@@ -55,7 +57,8 @@ class WeakSlices(BaseModel):
 
     Attributes:
         candidates: Slices looked at.
-        found: Those that are significantly worse, the surest first, at the most `SHOWN`.
+        found: Those that are significantly worse, the surest first, at the most `SHOWN`; of several with mostly the
+            same posts one alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,6 +84,7 @@ def weak_slices(samples: Sequence[Sample], *, alpha: float = ALPHA) -> WeakSlice
     p_values = stats.hypergeom.sf(errors - 1, len(samples), int(wrong.sum()), sizes)
     adjusted = holm([float(value) for value in p_values])
     order = sorted(range(len(names)), key=lambda index: (adjusted[index], p_values[index]))
+    significant = [index for index in order if adjusted[index] < alpha]
     found = [
         WeakSlice(
             name=names[index],
@@ -89,10 +93,19 @@ def weak_slices(samples: Sequence[Sample], *, alpha: float = ALPHA) -> WeakSlice
             error_elsewhere=float((wrong.sum() - errors[index]) / (len(samples) - sizes[index])),
             p_adjusted=adjusted[index],
         )
-        for index in order
-        if adjusted[index] < alpha
+        for index in _distinct(significant, members)
     ]
     return WeakSlices(candidates=len(names), found=tuple(found[:SHOWN]))
+
+
+def _distinct(indices: Sequence[int], members: Sequence[frozenset[int]]) -> Iterator[int]:
+    """Leave out slices that hold mostly the same posts as one before them."""
+    kept: list[frozenset[int]] = []
+    for index in indices:
+        rows = members[index]
+        if all(len(rows & other) <= _SAME * len(rows | other) for other in kept):
+            kept.append(rows)
+            yield index
 
 
 def _candidates(samples: Sequence[Sample]) -> tuple[list[str], list[frozenset[int]]]:
