@@ -9,7 +9,7 @@ import pytest
 from earshot.__main__ import main
 from eval.comparison import COMPARISON, read_comparison
 from eval.errors import ResultsError
-from eval.results import JUNIT, SUMMARY
+from eval.results import JUNIT, REPORT, SUMMARY
 from tests.eval.folders import answered, flipped, labelled, write_folder
 
 
@@ -62,7 +62,7 @@ def test_a_folder_without_results_exits_2(
 
 def test_the_comparison_is_written_for_programs_people_and_ci(folders: dict[str, Path], tmp_path: Path) -> None:
     assert _compare(folders["champion"], folders["worse"], "-o", tmp_path / "out") == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [COMPARISON, JUNIT, SUMMARY]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [COMPARISON, JUNIT, REPORT, SUMMARY]
     found = read_comparison(tmp_path / "out")
     assert (found.verdict, found.challenger.name) == ("fail", "worse")
     summary = (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8")
