@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from registry.errors import PromotionError
 from registry.history import Entry, champions, disagreement
@@ -43,12 +42,8 @@ class Ruling:
         return self.verdict == "pass"
 
 
-class Judge(Protocol):
-    """Holds a challenger to the gates, and to the champion where there is one."""
-
-    def __call__(self, champion: Registered | None, challenger: Registered) -> Ruling:
-        """Judge."""
-        ...
+Judge = Callable[[Registered | None, Registered], Ruling]
+"""Holds a challenger, the second, to the gates, and to the champion where there is one."""
 
 
 @dataclass(frozen=True, slots=True)

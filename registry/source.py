@@ -48,9 +48,13 @@ class RegistrySource:
         """The number of the version that is meant.
 
         Raises:
-            RegistryError: There is none, or the registry cannot be reached.
+            ConnectionError: The registry cannot be reached.
+            RegistryError: There is none.
         """
-        return str(self._reached().number_of(self._reference))
+        try:
+            return str(self._reached().number_of(self._reference))
+        except UnreachableError as error:
+            raise ConnectionError(str(error)) from error
 
     def fetch(self) -> Bundle:
         """The bundle of that version, from the cache where it was fetched before.

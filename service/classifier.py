@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -58,6 +58,7 @@ class Classifier:
         max_batch_ms: Milliseconds after which a batch counts as hanging.
         budget: What may be under way at once, perhaps shared with other classifiers.
         metrics: Where batches and results are counted.
+        watch: Told what was said of which posts; returns at once.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class Classifier:
         max_batch_ms: int,
         budget: TokenBudget,
         metrics: Metrics,
+        watch: Callable[[Sequence[Post], Sequence[Result]], None] = lambda *_: None,
     ) -> None:
         self._pipeline = pipeline
+        self._watch = watch
         self._budget = budget
         self._metrics = metrics
         self._max_batch_s = max_batch_ms / 1000
@@ -110,6 +113,7 @@ class Classifier:
         self._metrics.queue_seconds.labels(lane).observe(served.waited_s)
         results = served.outcomes[: len(posts)]
         self._metrics.count(results, lane=lane)
+        self._watch(posts, results)
         return Judgement(
             results,
             _explanations(occlusions, results, served.outcomes[len(posts) :]),

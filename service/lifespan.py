@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
-from earshot import EarshotError, ModelIdentity, Pipeline, Post
+from earshot import EarshotError, ModelIdentity, Pipeline, Post, Result
 from earshot.cpu import available_cpus
 from service.budget import TokenBudget
 from service.change import Change, Outcome
@@ -19,11 +20,14 @@ from service.errors import NotReadyError, ReloadRefusedError
 from service.metrics import Metrics
 from service.model_source import ModelSource, open_source
 from service.settings import Settings
+from service.shadow import ReviewFile, Shadow
 
 _logger = logging.getLogger(__name__)
 
 _TOKENS_A_THREAD = 2048
 _WATCH_EVERY_S = 1.0
+_POLL_S = 10
+"""Between two looks at a registry, unless the settings say otherwise."""
 
 
 class Phase(StrEnum):
@@ -84,6 +88,7 @@ class Lifecycle:
         load: How to get the model, called again for each reload; by default from where the settings say.
         source: Where models come from; by default what the settings name.
         metrics: Where it is counted.
+        shadow: Compares another model with what is served.
 
     Attributes:
         failure: Why the model could not be loaded at the start, or None.
@@ -98,18 +103,21 @@ class Lifecycle:
         *,
         source: ModelSource | None = None,
         metrics: Metrics | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
         self._settings = settings
         self._source = source if source is not None or load is not None else open_source(settings.model)
         self._load = load or self._load_from_source
         self._model: ServedModel | None = None
         self._previous: ServedModel | None = None
+        self._revision: str | None = None
         self._draining = False
         self._drained = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[object]] = set()
         self.metrics = metrics or Metrics()
+        self._shadow = shadow or _shadow_of(settings, self.metrics)
         self.failure: Exception | None = None
         self.hung = False
         threads = settings.threads or available_cpus()
@@ -228,8 +236,10 @@ class Lifecycle:
         self._loop = asyncio.get_running_loop()
         loading = asyncio.create_task(self._start())
         watching = [asyncio.create_task(self._watch())]
-        if self._settings.model_poll_s and self._source is not None:
-            watching.append(asyncio.create_task(self._follow(self._source)))
+        if self._shadow is not None:
+            self._shadow.start()
+        if self._source is not None and (poll_s := self._poll_s(self._source)):
+            watching.append(asyncio.create_task(self._follow(self._source, loading, poll_s)))
         try:
             yield
         finally:
@@ -237,6 +247,8 @@ class Lifecycle:
             for task in watching:
                 task.cancel()
             await asyncio.wait([loading, *watching, *self._tasks])
+            if self._shadow is not None:
+                await asyncio.to_thread(self._shadow.close, self._settings.max_drain_s)
             await self._close()
 
     def _keep(self, work: Coroutine[object, object, object]) -> None:
@@ -267,13 +279,20 @@ class Lifecycle:
             max_batch_ms=self._settings.max_batch_ms,
             budget=self.budget,
             metrics=self.metrics,
+            watch=partial(self._judged, pipeline.identity),
         )
         self._model = ServedModel(pipeline, classifier)
         self.metrics.serves(pipeline.identity)
         return self._model
 
+    def _judged(self, identity: ModelIdentity, posts: Sequence[Post], results: Sequence[Result]) -> None:
+        if self._shadow is not None:
+            self._shadow.offer(posts, results, identity)
+
     def _load_from_source(self) -> Pipeline:
         assert self._source is not None  # noqa: S101 — this is the loader only where there is one
+        # Asked for first: what changes while it is fetched, the next look finds.
+        self._revision = _revision_of(self._source)
         bundle = self._source.fetch()
         return Pipeline(bundle, threads=self._settings.threads, backend=self._settings.backend)
 
@@ -287,23 +306,25 @@ class Lifecycle:
         with suppress(ReloadRefusedError, NotReadyError):  # logged and counted; there is nobody to be told
             await self.reload()
 
-    async def _follow(self, source: ModelSource) -> None:
+    def _poll_s(self, source: ModelSource) -> int:
+        chosen = self._settings.model_poll_s
+        return (0 if source.local else _POLL_S) if chosen is None else chosen
+
+    async def _follow(self, source: ModelSource, loading: asyncio.Task[None], poll_s: int) -> None:
         """Look for another model from time to time; one that was refused or rolled back is not tried again."""
-        seen: str | None = None
+        await asyncio.wait([loading])
         while True:
+            await asyncio.sleep(poll_s)
             try:
-                revision = await asyncio.to_thread(source.revision)
-                if seen is not None and revision != seen:
+                if await asyncio.to_thread(source.revision) != self._revision:
                     await self.reload()
-                seen = revision
             except ReloadRefusedError as error:
-                if isinstance(error.__cause__, EarshotError):  # else it may be the network, and come right by itself
-                    seen = revision
+                if not isinstance(error.__cause__, EarshotError):  # it may be the network, and come right by itself
+                    self._revision = None
             except NotReadyError:
                 return
             except Exception as error:
                 _logger.warning("cannot tell whether there is another model: %s", type(error).__name__)
-            await asyncio.sleep(self._settings.model_poll_s)
 
     async def _watch(self) -> None:
         """Say in the log when the model stops answering; probes see it by themselves."""
@@ -320,3 +341,24 @@ class Lifecycle:
         for model in (self._model, self._previous):
             if model is not None and not await model.close(timeout_s=self._settings.max_drain_s):
                 self.hung = True
+
+
+def _shadow_of(settings: Settings, metrics: Metrics) -> Shadow | None:
+    if settings.shadow_model is None:
+        return None
+    file = settings.shadow_review_file
+    return Shadow(
+        open_source(settings.shadow_model),
+        share=settings.shadow_share,
+        poll_s=settings.model_poll_s or _POLL_S,
+        metrics=metrics,
+        review=None if file is None else ReviewFile(file, settings.shadow_review_max_bytes),
+    )
+
+
+def _revision_of(source: ModelSource) -> str | None:
+    """What the source gives now, or None where it cannot tell."""
+    try:
+        return source.revision()
+    except Exception:  # whatever it is, fetching will say it, or does without
+        return None

@@ -27,6 +27,7 @@ _STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.
 _BATCH_POSTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 _BATCH_TOKENS = (8, 16, 32, 48, 64, 96, 128, 160, 192, 256, 384, 512)
 _CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1)
+_CHANGE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,22 @@ class Metrics:
             "earshot_model_reloads_total",
             "Attempts to change the model, by outcome: switched, unchanged, refused, rolled_back.",
             ("outcome",),
+        )
+        self.shadow_posts = self._counter(
+            "earshot_shadow_posts_total",
+            "Posts that the challenger was asked as well, by outcome: agreed, disagreed, failed, dropped.",
+            ("outcome",),
+        )
+        self.shadow_disagreements = self._counter(
+            "earshot_shadow_disagreements_total",
+            "Posts on which the challenger disagrees on category or urgency, by the category that each gives.",
+            ("champion", "challenger"),
+        )
+        self.shadow_score_change = self._histogram(
+            "earshot_shadow_score_change", "The largest difference of a category's score between the two.", _CHANGE
+        )
+        self.shadow_model_info = self._gauge(
+            "earshot_shadow_model_info", "1 for the challenger that is compared.", ("name", "version", "digest")
         )
         self.key_reloads = self._counter(
             "earshot_key_file_reloads_total", "Key files read again, by outcome: read, refused.", ("outcome",)

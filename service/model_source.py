@@ -31,6 +31,7 @@ class ModelSource(Protocol):
         """Name what `fetch` would give now: cheap to ask for, and another text once there is something else.
 
         Raises:
+            EarshotError: There is none.
             Exception: It cannot be told at the moment; the service asks again later.
         """
         ...

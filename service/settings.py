@@ -83,13 +83,28 @@ class Settings(BaseSettings):
     max_drain_s: int = Field(default=30, ge=0)
     """Seconds that requests under way get to finish when the service is stopped."""
 
-    model_poll_s: int = Field(default=0, ge=0)
+    model_poll_s: int | None = Field(default=None, ge=0)
     """Seconds between two looks whether there is another model, which is then loaded beside the served one, verified
-    and put in its place; 0 never looks. SIGHUP and `POST /admin/reload` do the same at once."""
+    and put in its place; by default 10 for a model from a registry and 0, which is never, for a folder. SIGHUP and
+    `POST /admin/reload` do the same at once."""
 
     feedback_database: str = Field(default=DEFAULT_DATABASE, repr=False)
     """Where corrections are kept: `sqlite:///` and a file's path (on a local disk), or
     `postgresql://user:password@host/name`, or `off` to take none. The file is made when it is missing."""
+
+    shadow_model: str | None = None
+    """A second model that is asked a share of the same posts, compared and counted, never answered with; named like
+    `model`, for example `models:/earshot@challenger`."""
+
+    shadow_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of the posts that the second model is asked as well."""
+
+    shadow_review_file: Path | None = None
+    """Where posts on which the two disagree are kept for review, as JSON lines with the posts' texts; by default
+    nowhere."""
+
+    shadow_review_max_bytes: int = Field(default=100 * 1024 * 1024, ge=0)
+    """Bytes that this file may grow to."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe log lines that are written to standard error; `debug` adds the probes' requests."""
