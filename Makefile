@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: help serve test check lint types imports spelling format docs bench model student small baseline clean
+.PHONY: help serve test check lint types imports spelling format docs bench model student small baseline loop clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -68,6 +68,9 @@ runs/teacher-%: $(VENV)/.dev
 baseline: $(VENV)/.dev  ## Train the TF-IDF baseline on the same data
 	$(BIN)/earshot train --config training/recipes/baseline.toml --data $(EARSHOT_DATA)/posts/train.jsonl \
 	  --data data/authored.jsonl --output runs/baseline
+
+loop: $(VENV)/.dev  ## Walk the whole loop in an empty folder: train, push, promote, serve, correct, train again, roll back
+	PATH="$(CURDIR)/$(BIN):$$PATH" examples/loop/loop.sh
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

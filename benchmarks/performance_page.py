@@ -9,12 +9,13 @@ from pathlib import Path
 import matplotlib as mpl
 
 from benchmarks.cells import Figures
+from benchmarks.text_between import replace_between
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
-_DOLLARS_PER_CORE_HOUR = 0.04
+DOLLARS_PER_CORE_HOUR = 0.04
 """What clouds ask for a core of a general-purpose machine, to a cent or two."""
 _PICTURE = "performance.svg"
 
@@ -27,13 +28,10 @@ def write_page(page: Path, about: Mapping[str, str], figures: Mapping[str, Figur
         about: What was measured, and where.
         figures: By cell.
     """
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
     lines = [f"- {name}: {value}" for name, value in about.items()]
     parts = ["\n".join(lines), _limit(figures), _in_process(figures), _served(figures), _profile(figures)]
     measured = "\n\n".join([*parts, f"![Posts a second]({_PICTURE})"])
-    page.write_text(f"{before}{_BEGIN}\n{measured}\n{_END}{after}", encoding="utf-8")
+    replace_between(page, _BEGIN, _END, measured)
     _draw(page.with_name(_PICTURE), figures)
 
 
@@ -73,14 +71,14 @@ def _served(figures: Mapping[str, Figures]) -> str:
             continue
         _, server, posts, connections = name.split("/")
         peer = figures[f"served/peer/{posts}/{connections}"]["posts_per_s"]
-        cost = 2 * _DOLLARS_PER_CORE_HOUR / 3600 * 1e6 / cell["posts_per_s"]
+        cost = 2 * DOLLARS_PER_CORE_HOUR / 3600 * 1e6 / cell["posts_per_s"]
         shown = "FastAPI + onnxruntime by hand" if server == "peer" else server
         rows.append(
             f"| {shown} | {posts} | {connections} | {cell['posts_per_s']:.0f} | {cell['posts_per_s'] / peer:.2f} | "
             f"{cell['p50_ms']:.1f} | {cell['p99_ms']:.1f} | {cell['memory_mb']:.0f} | {cost:.2f} |"
         )
     failed = sum(cell.get("failed", 0) for name, cell in figures.items() if name.startswith("served/"))
-    note = f"Failed requests: {failed:.0f}. Cost: two cores at {_DOLLARS_PER_CORE_HOUR} $ an hour each."
+    note = f"Failed requests: {failed:.0f}. Cost: two cores at {DOLLARS_PER_CORE_HOUR} $ an hour each."
     return "\n".join([head, *rows, "", note])
 
 
