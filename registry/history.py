@@ -97,7 +97,7 @@ def champions(entries: Iterable[Entry]) -> list[Place]:
     """The champions that a rollback can go back through: the present one last.
 
     A promotion puts one on top of the champion that it found; a rollback takes the top off, so that two rollbacks in a
-    row go back two steps rather than to and fro.
+    row go back two steps, not one and forth again.
     """
     stack: list[Place] = []
     for entry in entries:
