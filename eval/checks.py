@@ -116,9 +116,10 @@ def _result(cases: Sequence[JudgedCase], level: float) -> CheckResult:
 def check_groups(judged: Sequence[JudgedCase], confidence_level: float) -> tuple[CheckGroup, ...]:
     """Pass rates of all cases, of each kind of test, and of each capability."""
     groups: dict[str, list[JudgedCase]] = {ALL: list(judged)}
-    for key in (lambda one: KINDS[one.check.kind], lambda one: one.check.capability):
-        for one in judged:
-            groups.setdefault(key(one), []).append(one)
+    for one in judged:
+        groups.setdefault(KINDS[one.check.kind], []).append(one)
+    for one in judged:
+        groups.setdefault(one.check.capability, []).append(one)
     return tuple(
         CheckGroup(
             name=name,

@@ -19,7 +19,7 @@ _MIN_LETTERS = 5
 _LOUD = 0.6
 """Above this share of capital letters a post is written in capitals."""
 _BRITISH = re.compile(
-    r"\b(?:\w+(?:isation|ising|ysed)|colours?|favourites?|cheques?|centres?|metres?|tyres?|whilst|queu\w+|postcodes?"
+    r"\b(?:\w+(?:isation|ising|ysed)|colours?|favourites?|cheques?|centres?|metres?|tyres?|whilst|queue\w*|postcodes?"
     r"|rubbish|cancelled|travell\w+)\b",
     re.IGNORECASE,
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from earshot.post import Prediction, Rejection, Result
 from earshot.records import LabelledPost
@@ -86,19 +86,58 @@ class Recording:
         return tuple(record for record in self.records if slice_name in record.slices)
 
 
+class Case(BaseModel):
+    """One case of a behaviour test as it was recorded.
+
+    Attributes:
+        name: The test's name and the case's number.
+        text_sha256: Of the post.
+        slices: The groups of tests that it belongs to, the test itself last.
+        passed: Whether it holds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str = Field(validation_alias="id")
+    text_sha256: str
+    slices: tuple[str, ...] = Field(min_length=1)
+    passed: bool
+
+    @property
+    def test(self) -> str:
+        """The test's name."""
+        return self.slices[-1]
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Read the recorded cases of behaviour tests, in order.
+
+    Raises:
+        ResultsError: The file, or a line of it, cannot be read.
+    """
+    return list(_read(path, Case.model_validate))
+
+
 def read_records(path: Path) -> Iterator[Record]:
     """Read recorded predictions, in order.
 
     Raises:
         ResultsError: The file, or a line of it, cannot be read.
     """
+    return _read(path, _record)
+
+
+_Line = TypeVar("_Line")
+
+
+def _read(path: Path, parse: Callable[[dict[str, Any]], _Line]) -> Iterator[_Line]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ResultsError(f"cannot read {path}: {error}; run the evaluation again") from error
     for number, line in enumerate(lines, start=1):
         try:
-            yield _record(json.loads(line))
+            yield parse(json.loads(line))
         except KeyError as error:
             raise ResultsError(
                 f"{path}, line {number}: lacks {error}; an earlier version wrote it: run the evaluation again"

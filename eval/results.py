@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -381,30 +381,39 @@ class EvaluationResults(_Frozen):
         return self.slices[0]
 
     def summaries(self) -> list[EvaluationSummary]:
-        """Each slice's figures for a bundle's manifest; figures whose interval is withheld are left out."""
-        speed = (self.speed,) if self.speed else ()
-        parts: tuple[SliceResult | CheckGroup | SpeedResult, ...] = (*self.slices, *self.check_groups, *speed)
-        return [
-            EvaluationSummary(
-                suite=self.suite.name,
-                data_sha256=self.data.sha256,
-                n=found.n,
-                slice=found.name,
-                confidence_level=self.confidence_level,
-                seed=self.seed,
-                command=self.command,
-                figures=tuple(_summary_figures(found)),
-            )
-            for found in parts
-        ]
+        """Each slice's figures for a bundle's manifest; figures whose interval is withheld are left out.
+
+        Behaviour tests are one summary, with the pass rate of each group of tests as if it were a label's. Speed is
+        left out: it is the machine's as much as the bundle's.
+        """
+        found = [self._summary(part.name, part.n, (*part.figures, *part.label_figures)) for part in self.slices]
+        if self.check_groups:
+            everything, *groups = self.check_groups
+            found.append(self._summary(everything.name, everything.n, (*everything.figures, *_pass_rates(groups))))
+        return found
+
+    def _summary(self, name: str, n: int, figures: Iterable[Figure]) -> EvaluationSummary:
+        return EvaluationSummary(
+            suite=self.suite.name,
+            data_sha256=self.data.sha256,
+            n=n,
+            slice=name,
+            confidence_level=self.confidence_level,
+            seed=self.seed,
+            command=self.command,
+            figures=tuple(
+                SummaryFigure(metric=figure.metric, value=figure.value, low=figure.low, high=figure.high)
+                for figure in figures
+                if figure.low is not None and figure.high is not None
+            ),
+        )
 
 
-def _summary_figures(found: SliceResult | CheckGroup | SpeedResult) -> list[SummaryFigure]:
-    per_label = found.label_figures if isinstance(found, SliceResult) else ()
+def _pass_rates(groups: Iterable[CheckGroup]) -> list[Figure]:
     return [
-        SummaryFigure(metric=figure.metric, value=figure.value, low=figure.low, high=figure.high)
-        for figure in (*found.figures, *per_label)
-        if figure.low is not None and figure.high is not None
+        figure.model_copy(update={"metric": f"{figure.metric}[{group.name}]"})
+        for group in groups
+        for figure in group.figures
     ]
 
 

@@ -1,8 +1,12 @@
-"""What the figures of behaviour and robustness tests mean; `eval.checks` and `eval.robustness` compute them."""
+"""The pass rate, and what the other figures of behaviour and robustness tests mean; `eval.robustness` finds them."""
 
 from __future__ import annotations
 
-from eval.metrics.family import Definition
+from collections.abc import Sequence
+
+import numpy as np
+
+from eval.metrics.family import Definition, Family, Measured, ratio
 
 DEFINITIONS = {
     "pass_rate": Definition(
@@ -22,3 +26,18 @@ DEFINITIONS = {
         "urgency raised", "Share of posts whose urgency rises under the small change.", lower_is_better=True
     ),
 }
+
+
+def pass_family(passed: Sequence[bool]) -> Family:
+    """The pass rate.
+
+    Args:
+        passed: `[cases]`.
+
+    Returns:
+        `pass_rate`.
+    """
+    contributions = np.stack([np.asarray(passed, dtype=np.float64), np.ones(len(passed))], axis=1)
+    return Family(
+        contributions, lambda totals: {"pass_rate": Measured(ratio(totals[..., 0], totals[..., 1]), totals[..., 1])}
+    )

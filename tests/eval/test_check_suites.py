@@ -7,6 +7,7 @@ import pytest
 
 from earshot.__main__ import main
 from earshot.bundle import Bundle
+from eval.comparison import read_comparison
 from eval.results import PREDICTIONS, REPORT, RESULTS, SUMMARY, read_results
 from tests.eval.data import rows, write_jsonl
 
@@ -109,8 +110,9 @@ def test_pass_rates_go_into_the_model_card(tmp_path: Path, behaviour: Path, tiny
     _run(tiny_bundle.folder, behaviour, tmp_path / "out")
     assert _call("eval", "card", "--model", tiny_bundle.folder, "--results", tmp_path / "out") == 0
     card = (tiny_bundle.folder / "model_card.md").read_text(encoding="utf-8")
-    assert "### Suite `mine`, slice `minimum functionality`, 3 posts" in card
-    assert "| pass rate | 0.667 |" in card
+    assert "### Suite `mine`, slice `all`, 5 posts" in card
+    assert "| pass rate | 0.600 |" in card
+    assert "| `minimum functionality` | 0.667 (" in card
 
 
 def test_perturbed_posts_are_held_to_themselves(tmp_path: Path, tiny_folder: Path) -> None:
@@ -140,3 +142,53 @@ def test_an_unknown_perturbation_is_named(
     )
     assert _run(tiny_folder, suite, tmp_path / "out") == 2
     assert "unknown perturbation 'upside_down'" in capsys.readouterr().err
+
+
+def test_two_models_are_compared_case_by_case(
+    tmp_path: Path, behaviour: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("champion", "challenger"):
+        _run(tiny_folder, behaviour, tmp_path / name)
+    path = tmp_path / "challenger" / PREDICTIONS
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(json.dumps({**line, "passed": False}) + "\n" for line in lines), encoding="utf-8")
+    capsys.readouterr()
+    assert _call("eval", "compare", tmp_path / "champion", tmp_path / "challenger", "-o", tmp_path / "out") == 0
+    found = read_comparison(tmp_path / "out")
+    assert found.mcnemar is not None
+    assert (found.n, found.mcnemar.champion_only, found.mcnemar.challenger_only) == (5, 3, 0)
+    assert [(flip.scale, flip.direction, flip.challenger) for flip in found.flips] == [("case", "broken", "fails")] * 3
+    slices = [(one.name, one.n) for one in found.slices]
+    assert slices == [("minimum functionality", 3), ("directional", 2), ("money", 5)]
+    assert "3 cases held with the champion" in (tmp_path / "out" / REPORT).read_text(encoding="utf-8")
+
+
+def test_a_model_that_holds_far_fewer_cases_is_refused(tmp_path: Path, tiny_folder: Path) -> None:
+    (tmp_path / "tests.toml").write_text(
+        'capability = "money"\n[[tests]]\nname = "refunds"\nkind = "minimum"\nposts = ["refund {n}"]\n'
+        f"words.n = {[str(number) for number in range(25)]}\n"
+        'expect = { category = "billing" }\n',
+        encoding="utf-8",
+    )
+    suite = tmp_path / "mine.toml"
+    suite.write_text('name = "mine"\nkind = "behaviour"\ndata = "tests.toml"\n', encoding="utf-8")
+    for name in ("champion", "challenger"):
+        _run(tiny_folder, suite, tmp_path / name)
+    path = tmp_path / "challenger" / PREDICTIONS
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    spoiled = [{**line, "passed": index >= 8} for index, line in enumerate(lines)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in spoiled), encoding="utf-8")
+    assert _call("eval", "compare", tmp_path / "champion", tmp_path / "challenger") == 1
+    assert _call("eval", "compare", tmp_path / "challenger", tmp_path / "champion") == 0
+
+
+def test_other_tests_cannot_be_compared(
+    tmp_path: Path, behaviour: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(tiny_folder, behaviour, tmp_path / "champion")
+    tests = tmp_path / "tests" / "money.toml"
+    tests.write_text(tests.read_text(encoding="utf-8").replace("where is", "where was"), encoding="utf-8")
+    _run(tiny_folder, behaviour, tmp_path / "challenger")
+    capsys.readouterr()
+    assert _call("eval", "compare", tmp_path / "champion", tmp_path / "challenger") == 2
+    assert "2 cases are not the same" in capsys.readouterr().err

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from eval.comparison import Options, compare_samples, p_values_between
+from eval.compared import Options
+from eval.compared_posts import compare_samples, p_values_between
 from eval.differences import ALPHA, Difference, holm, mcnemar, paired_differences, randomization_tests
 from eval.metrics.classification import classification
 from eval.metrics.family import Family
