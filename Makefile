@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: help serve test check lint types imports spelling format docs bench model student small baseline loop clean
+.PHONY: help serve test check lint types imports spelling audit format docs bench model student small baseline loop clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,6 +32,9 @@ imports: $(VENV)/.dev
 
 spelling: $(VENV)/.dev
 	$(BIN)/codespell
+
+audit:  ## Look the pinned versions up among known vulnerabilities (needs the network)
+	$(PYTHON) .ci/audit
 
 format: $(VENV)/.dev  ## Format the code and sort imports
 	$(BIN)/ruff check --fix .
