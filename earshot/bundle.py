@@ -32,6 +32,7 @@ from earshot.decision import Thresholds
 from earshot.errors import BundleError, BundleIntegrityError, BundleVersionError
 from earshot.post import Rejection, Result
 from earshot.predictor import ModelIdentity
+from earshot.reference import Reference
 from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
 
@@ -214,6 +215,7 @@ class Manifest(_Frozen):
         training: How it came to be.
         files: Every other file of the bundle.
         evaluation: What evaluations found; not part of the digest.
+        reference: What it says of posts like those it was trained on; not part of the digest.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -231,15 +233,16 @@ class Manifest(_Frozen):
     training: TrainingInfo
     files: dict[str, FileInfo]
     evaluation: tuple[EvaluationSummary, ...] = ()
+    reference: Reference | None = None
 
     @property
     def digest(self) -> str:
         """`sha256:` over all that a prediction depends on.
 
-        Left out are the evaluation and the model card: they are written after the model, from results
+        Left out are the evaluation, the reference and the model card: they are written after the model, from results
         that name this digest.
         """
-        content = self.model_dump(mode="json", exclude={"evaluation"})
+        content = self.model_dump(mode="json", exclude={"evaluation", "reference"})
         content["files"].pop(MODEL_CARD, None)
         # Came later: where there is none, a bundle of before keeps its digest.
         if not self.training.teachers:
@@ -371,11 +374,22 @@ class Bundle:
         Raises:
             BundleIntegrityError: A file was changed since the bundle was loaded.
         """
+        return self._rewritten({"evaluation": tuple(evaluation)}, {MODEL_CARD: card.encode()})
+
+    def with_reference(self, reference: Reference) -> Bundle:
+        """Put into the bundle what it says of posts like those it was trained on; its digest stays.
+
+        Raises:
+            BundleIntegrityError: A file was changed since the bundle was loaded.
+        """
+        return self._rewritten({"reference": reference}, {})
+
+    def _rewritten(self, changed: dict[str, object], content: Mapping[str, bytes]) -> Bundle:
         for name, expected in self.manifest.files.items():
             _verify(self.folder, name, expected)
-        manifest = self.manifest.model_copy(update={"evaluation": tuple(evaluation)})
+        manifest = self.manifest.model_copy(update=changed)
         files: dict[str, Path | bytes] = {name: self.folder / name for name in manifest.files}
-        return Bundle.write(self.folder, manifest, files | {MODEL_CARD: card.encode()})
+        return Bundle.write(self.folder, manifest, files | content)
 
     def check_labels(self, categories: tuple[str, ...], urgencies: tuple[str, ...]) -> None:
         """Refuse a graph whose outputs are in another order than the manifest's labels.

@@ -19,6 +19,12 @@ from service.log import log_config
 from service.model_source import open_source
 from service.settings import Settings
 
+_QUIET_TICKS = 10
+_MAX_TICKS = 50
+"""Tenths of a second. From the signal on, callers are answered with a refusal and the wish that they hang up; once all
+have, or no request has come for the former, or after the latter, connections are closed. A request that is on its way
+when its connection is closed would be lost. Counted in turns of the event loop, which is late on a busy machine."""
+
 
 class _Server(uvicorn.Server):
     """Lets nothing new in from the signal on, and stops when the model cannot be loaded."""
@@ -26,13 +32,29 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle) -> None:
         super().__init__(config)
         self._lifecycle = lifecycle
+        self._ticks_left: int | None = None
+        self._quiet_ticks = 0
+        self._late_requests = 0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._lifecycle.drain()
-        super().handle_exit(sig, frame)
+        if self._ticks_left is None and sig == signal.SIGTERM:
+            self._ticks_left = _MAX_TICKS
+        else:
+            super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
+        if self._ticks_left is not None and not self.should_exit:
+            self._linger(self._ticks_left)
         return self._lifecycle.failure is not None or await super().on_tick(counter)
+
+    def _linger(self, ticks_left: int) -> None:
+        come = self._lifecycle.late_requests
+        self._quiet_ticks = self._quiet_ticks + 1 if come == self._late_requests else 0
+        self._late_requests = come
+        self._ticks_left = ticks_left - 1
+        if not self.server_state.connections or self._quiet_ticks >= _QUIET_TICKS or not self._ticks_left:
+            super().handle_exit(signal.SIGTERM, None)
 
 
 @click.command()
@@ -62,6 +84,7 @@ def serve(host: str | None, port: int | None, model: str | None, backend: str | 
         access_log=False,  # see `log_config`
         log_config=log_config(settings.log_level, settings.log_format),
         server_header=False,
+        timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=settings.max_drain_s,
     )
     # The server hands a signal on once it has shut down. To have been stopped on request is no failure.

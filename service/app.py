@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -22,6 +22,7 @@ from service.feedback.schemas import FeedbackRequest
 from service.inference_protocol.routes import router as inference_router
 from service.inference_protocol.schemas import InferenceRequest
 from service.keys import KeyRing
+from service.last_answers import LastAnswers
 from service.lifespan import Lifecycle
 from service.metrics import Metrics
 from service.page import add_page
@@ -31,6 +32,10 @@ from service.security import Authentication, SecurityHeaders
 from service.settings import Settings
 from service.stream import Streams
 from service.telemetry import Telemetry
+from service.tracing import Tracing, open_provider
+
+if TYPE_CHECKING:  # an extra, which most installations lack
+    from opentelemetry.sdk.trace import TracerProvider
 
 API_VERSION = "1"
 
@@ -69,12 +74,19 @@ class _Application(FastAPI):
         return schema
 
 
-def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, lifecycle: Lifecycle | None = None, *, traces: TracerProvider | None = None
+) -> FastAPI:
     """Compose the service.
 
     Args:
         settings: Its settings.
         lifecycle: Its life, for who wants to watch it or to bring a model; by default of the settings' bundle.
+        traces: Where spans go; by default where the settings say.
+
+    Raises:
+        SettingsError: A file that the settings name cannot be used.
+        MissingExtraError: The settings ask for something that is not installed.
     """
     lifecycle = lifecycle or Lifecycle(settings)
     metrics = lifecycle.metrics
@@ -108,6 +120,9 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
         unauthorized=refusal(UnauthorizedError(), metrics),
     )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(LastAnswers, lifecycle=lifecycle)
+    if traces is not None or settings.otlp_endpoint is not None:
+        app.add_middleware(Tracing, provider=traces or open_provider())
     app.add_middleware(Telemetry, metrics=metrics)  # the outermost: whatever answers, it is told of
     return app
 

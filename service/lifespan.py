@@ -92,6 +92,7 @@ class Lifecycle:
 
     Attributes:
         failure: Why the model could not be loaded at the start, or None.
+        late_requests: Requests that came while it drained.
         hung: Whether a thread hung when everything was closed.
         budget: What may be under way at once, whichever model is asked.
     """
@@ -119,6 +120,7 @@ class Lifecycle:
         self.metrics = metrics or Metrics()
         self._shadow = shadow or _shadow_of(settings, self.metrics)
         self.failure: Exception | None = None
+        self.late_requests = 0
         self.hung = False
         threads = settings.threads or available_cpus()
         self.budget = TokenBudget(settings.max_pending_tokens or _TOKENS_A_THREAD * threads)
@@ -225,7 +227,7 @@ class Lifecycle:
             if self._previous is None:
                 raise ReloadRefusedError(f"{served.name} goes on: there is no model from before to go back to")
             self._model, self._previous = self._previous, served
-            self.metrics.serves(self._model.identity)
+            self._tell_metrics(self._model.pipeline)
             self.metrics.reloads.labels("rolled_back").inc()
             _logger.warning("%s has taken the place of %s again", self._model.name, served.name)
             return self._change("rolled_back", self._model)
@@ -282,12 +284,15 @@ class Lifecycle:
             watch=partial(self._judged, pipeline.identity),
         )
         self._model = ServedModel(pipeline, classifier)
-        self.metrics.serves(pipeline.identity)
+        self._tell_metrics(pipeline)
         return self._model
 
     def _judged(self, identity: ModelIdentity, posts: Sequence[Post], results: Sequence[Result]) -> None:
         if self._shadow is not None:
             self._shadow.offer(posts, results, identity)
+
+    def _tell_metrics(self, pipeline: Pipeline) -> None:
+        self.metrics.serves(pipeline.identity, pipeline.bundle.manifest.reference)
 
     def _load_from_source(self) -> Pipeline:
         assert self._source is not None  # noqa: S101 — this is the loader only where there is one

@@ -21,6 +21,8 @@ from prometheus_client import (
 )
 
 from earshot import ModelIdentity, Prediction, Result
+from earshot.reference import Reference
+from service.drift import Drift
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -51,6 +53,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.described: list[Described] = []
+        self._drift: Drift | None = None
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -182,8 +185,10 @@ class Metrics:
         self.ready.set_function(ready)
         self.alive.set_function(alive)
 
-    def serves(self, identity: ModelIdentity) -> None:
-        """Say which model is served from now on."""
+    def serves(self, identity: ModelIdentity, reference: Reference | None) -> None:
+        """Say which model is served from now on, and what its predictions are compared with."""
+        self._drift = None if reference is None else Drift(reference)
+        self.score_drift.clear()
         self.model_info.clear()
         self.model_info.labels(identity.name, identity.version, identity.digest).set(1)
         self.model_loaded.set_to_current_time()
@@ -204,7 +209,12 @@ class Metrics:
         self.truncated.inc(sum(each.truncated for each in predictions))
         for each in predictions:
             self.confidence.observe(each.confidence)
+        if self._drift is not None:
+            self._drift.add(predictions)
 
     def text(self) -> bytes:
         """The metrics, as Prometheus reads them."""
+        if self._drift is not None:
+            for distribution, index in self._drift.indices().items():
+                self.score_drift.labels(distribution).set(index)
         return generate_latest(self.registry)

@@ -10,7 +10,7 @@ import click
 
 from service.app import create_app
 from service.metrics import Metrics
-from service.settings import ENV_PREFIX, Settings
+from service.settings import ENV_PREFIX, OTLP_ENDPOINT, Settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -31,7 +31,7 @@ def configuration() -> str:
     """The settings as a Markdown page."""
     properties: dict[str, dict[str, Any]] = Settings.model_json_schema()["properties"]
     rows = (
-        f"| `{ENV_PREFIX}{name.upper()}` | {_default(schema)} | {_allowed(schema)} | {_meaning(schema)} |"
+        f"| `{_variable(name)}` | {_default(schema)} | {_allowed(schema)} | {_meaning(schema)} |"
         for name, schema in properties.items()
     )
     return _INTRODUCTION + "\n".join(rows) + "\n"
@@ -63,6 +63,10 @@ def openapi() -> str:
     """The OpenAPI description, as the service with default settings gives it."""
     # `model_construct` takes the defaults and leaves this machine's environment alone.
     return json.dumps(create_app(Settings.model_construct()).openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _variable(name: str) -> str:
+    return name if name == OTLP_ENDPOINT else f"{ENV_PREFIX}{name.upper()}"
 
 
 def _default(schema: dict[str, Any]) -> str:

@@ -18,6 +18,8 @@ from service.errors import SettingsError
 from service.log import Format
 
 ENV_PREFIX = "EARSHOT_"
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""The one setting that has the name that everybody gives it."""
 FEEDBACK_OFF = "off"
 
 
@@ -80,6 +82,10 @@ class Settings(BaseSettings):
     retry_after_s: int = Field(default=1, ge=0)
     """Seconds that a caller refused with 429 or 503 is told to wait (`Retry-After`)."""
 
+    keep_alive_s: int = Field(default=75, ge=1)
+    """Seconds that a connection without requests is kept open. Longer than whatever calls (a proxy: often 60) keeps it,
+    so that no request meets a connection that is just being closed."""
+
     max_drain_s: int = Field(default=30, ge=0)
     """Seconds that requests under way get to finish when the service is stopped."""
 
@@ -111,6 +117,10 @@ class Settings(BaseSettings):
 
     log_format: Format = "line"
     """How log lines look: `line` for people, `json` for programs. None holds a post's text."""
+
+    otlp_endpoint: str | None = Field(default=None, validation_alias=OTLP_ENDPOINT)
+    """Where traces of requests are sent (OTLP over HTTP); none are kept without it. Needs the extra `otel`; the other
+    variables of OpenTelemetry hold too."""
 
     api_keys_file: Path | None = None
     """File of the keys that `/v1` and `/v2` ask for, one `name:sha256:HEX` a line (`earshot key NAME` makes one), read

@@ -21,7 +21,7 @@ READY_WITHIN_S = 30
 def _default_settings() -> Iterator[None]:
     """Whatever this machine configures is not what is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.upper().startswith(ENV_PREFIX)]:
+        for name in [name for name in os.environ if name.upper().startswith((ENV_PREFIX, "OTEL_"))]:
             patch.delenv(name)
         patch.setenv(f"{ENV_PREFIX}FEEDBACK_DATABASE", FEEDBACK_OFF)
         yield

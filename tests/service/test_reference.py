@@ -24,8 +24,8 @@ def test_the_metrics_page_is_the_metrics() -> None:
 
 def test_every_setting_is_explained() -> None:
     page = configuration()
-    for name in Settings.model_fields:
-        assert f"`EARSHOT_{name.upper()}`" in page
+    for name, field in Settings.model_fields.items():
+        assert f"`{field.validation_alias or f'EARSHOT_{name.upper()}'}`" in page
     assert all(field.description for field in Settings.model_fields.values())
 
 
