@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.exceptions import HTTPException
 
 from service.dependencies import lifecycle_of, settings_of
 from service.error_handlers import problem_responses
-from service.errors import NotReadyError, ReloadRefusedError, UnauthorizedError
+from service.errors import AdministrationOffError, NotReadyError, ReloadRefusedError, UnauthorizedError
 from service.schemas import ModelChange
 
 router = APIRouter(prefix="/admin", tags=["administration"])
 
-_RESPONSES = problem_responses(UnauthorizedError, ReloadRefusedError, NotReadyError)
+_RESPONSES = problem_responses(UnauthorizedError, AdministrationOffError, ReloadRefusedError, NotReadyError)
 
 
 @router.post("/reload", summary="Change the model", response_model=ModelChange, responses=_RESPONSES)
@@ -38,4 +37,4 @@ async def roll_back(request: Request) -> ModelChange:
 
 def _check_exists(request: Request) -> None:
     if settings_of(request).admin_keys_file is None:
-        raise HTTPException(404)
+        raise AdministrationOffError

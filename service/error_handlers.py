@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from earshot import ModelIdentity
 from service.errors import (
+    AdministrationOffError,
     BodyTooLargeError,
     DeadlineExceededError,
     FeedbackOffError,
@@ -77,6 +78,7 @@ PROBLEM_KINDS: Mapping[type[ServiceError], ProblemKind] = {
     FeedbackOffError: ProblemKind(404, "feedback-off", "Corrections are not taken here"),
     KeyReusedError: ProblemKind(422, "idempotency-key-reused", "The idempotency key was used before"),
     FeedbackUnavailableError: ProblemKind(503, "feedback-unavailable", "Corrections cannot be kept now", retry=True),
+    AdministrationOffError: ProblemKind(404, "administration-off", "There is no administration here"),
     UnknownModelError: ProblemKind(404, "unknown-model", "There is no such model"),
     ReloadRefusedError: ProblemKind(409, "reload-refused", "The model stays as it is"),
     NotReadyError: ProblemKind(503, "not-ready", "The service is not ready", retry=True),
@@ -108,6 +110,7 @@ _EXAMPLES: Sequence[ServiceError] = (
     FeedbackOffError(),
     KeyReusedError(),
     FeedbackUnavailableError(),
+    AdministrationOffError(),
     UnknownModelError(ModelIdentity("earshot-default", "1.0.0", "sha256:2c26b46b68ff…")),
     ReloadRefusedError("earshot-default 0.2.0 goes on: there is no model from before to go back to"),
     NotReadyError("The model is still being loaded; try again a little later."),

@@ -11,6 +11,7 @@ ServiceError (an EarshotError)
 ├── FeedbackOffError       corrections are not taken here
 ├── FeedbackUnavailableError    corrections cannot be kept at the moment
 ├── KeyReusedError         an idempotency key that was used for another correction before
+├── AdministrationOffError no admin key is configured
 ├── UnknownModelError      a path names a model that is not served
 ├── ReloadRefusedError     a new model cannot be used, or there is none to go back to
 └── NotReadyError          there is no model to ask: starting, draining, stalled or failed
@@ -122,6 +123,13 @@ class KeyReusedError(ServiceError):
         super().__init__(
             "The idempotency key was used for another correction before; give each correction a key of its own."
         )
+
+
+class AdministrationOffError(ServiceError):
+    """No admin key is configured, so that nothing can be administered."""
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing at this path: whoever runs the service has configured no admin key.")
 
 
 class UnknownModelError(ServiceError):
