@@ -389,7 +389,7 @@ class Bundle:
             _verify(self.folder, name, expected)
         manifest = self.manifest.model_copy(update=changed)
         files: dict[str, Path | bytes] = {name: self.folder / name for name in manifest.files}
-        return Bundle.write(self.folder, manifest, files | content)
+        return Bundle.write(self.folder, manifest, {**files, **content})
 
     def check_labels(self, categories: tuple[str, ...], urgencies: tuple[str, ...]) -> None:
         """Refuse a graph whose outputs are in another order than the manifest's labels.
