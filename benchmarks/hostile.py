@@ -79,22 +79,18 @@ any_text = st.deferred(
 )
 """With lone surrogates."""
 any_number = st.integers() | st.floats() | st.sampled_from([10**400, -1, 2**63, 1e308])
-any_json = st.deferred(lambda: _recursive_json)
-_recursive_json = st.recursive(
+any_json = st.recursive(
     st.none() | st.booleans() | any_number | any_text,
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(any_text | st.sampled_from(_NAMES), inner, max_size=5),
     max_leaves=20,
 )
-any_post = st.deferred(lambda: _any_post)
-_any_post = st.fixed_dictionaries(
+any_post = st.fixed_dictionaries(
     {}, optional={"id": any_text | any_json, "text": any_text | any_json, "more": any_json}
 )
-any_classify = st.deferred(lambda: _any_classify)
-_any_classify = st.fixed_dictionaries(
+any_classify = st.fixed_dictionaries(
     {}, optional={"posts": st.lists(any_text | any_post | any_json, max_size=8) | any_json, "explain": any_json}
 )
-any_tensor = st.deferred(lambda: _any_tensor)
-_any_tensor = st.fixed_dictionaries(
+any_tensor = st.fixed_dictionaries(
     {},
     optional={
         "name": st.just("text") | any_json,
@@ -105,8 +101,7 @@ _any_tensor = st.fixed_dictionaries(
         | any_json,
     },
 )
-any_inference = st.deferred(lambda: _any_inference)
-_any_inference = st.fixed_dictionaries(
+any_inference = st.fixed_dictionaries(
     {}, optional={"id": any_json, "inputs": st.lists(any_tensor, max_size=2) | any_json, "outputs": any_json}
 )
 _documents = (any_json | any_classify | any_inference).map(lambda content: json.dumps(content).encode())
