@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -129,12 +130,19 @@ def create_app(
 
 @asynccontextmanager
 async def _live(lifecycle: Lifecycle, recorder: Recorder) -> AsyncIterator[None]:
-    recorder.start()
-    try:
-        async with lifecycle.run():
+    async with lifecycle.run():
+        opening = asyncio.create_task(_open(recorder, lifecycle))
+        try:
             yield
-    finally:
-        await recorder.close()
+        finally:
+            opening.cancel()
+    await recorder.close()
+
+
+async def _open(recorder: Recorder, lifecycle: Lifecycle) -> None:
+    """Open the database when it holds up nobody who waits for the model."""
+    await lifecycle.begun.wait()
+    recorder.start()
 
 
 def _keys(path: Path | None, metrics: Metrics) -> KeyRing | None:

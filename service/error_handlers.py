@@ -19,6 +19,7 @@ from earshot import ModelIdentity
 from service.errors import (
     AdministrationOffError,
     BodyTooLargeError,
+    CrossSiteError,
     DeadlineExceededError,
     FeedbackOffError,
     FeedbackUnavailableError,
@@ -75,6 +76,7 @@ PROBLEM_KINDS: Mapping[type[ServiceError], ProblemKind] = {
     OverloadedError: ProblemKind(429, "full", "The service is full", retry=True),
     TooManyStreamsError: ProblemKind(429, "too-many-streams", "Too many streams are open", retry=True),
     DeadlineExceededError: ProblemKind(504, "deadline-exceeded", "The deadline has passed"),
+    CrossSiteError: ProblemKind(403, "cross-site", "Corrections are not taken from other sites"),
     FeedbackOffError: ProblemKind(404, "feedback-off", "Corrections are not taken here"),
     KeyReusedError: ProblemKind(422, "idempotency-key-reused", "The idempotency key was used before"),
     FeedbackUnavailableError: ProblemKind(503, "feedback-unavailable", "Corrections cannot be kept now", retry=True),
@@ -107,6 +109,7 @@ _EXAMPLES: Sequence[ServiceError] = (
     OverloadedError(pending_tokens=4090, max_pending_tokens=4096),
     TooManyStreamsError(8),
     DeadlineExceededError(2000),
+    CrossSiteError(),
     FeedbackOffError(),
     KeyReusedError(),
     FeedbackUnavailableError(),

@@ -8,6 +8,7 @@ ServiceError (an EarshotError)
 ├── OverloadedError        the budget of tokens, or of streams, is spent
 ├── DeadlineExceededError  the answer would come after the request's deadline
 ├── UnauthorizedError      a key is missing, or is none of ours
+├── CrossSiteError         a page of another site sends corrections
 ├── FeedbackOffError       corrections are not taken here
 ├── FeedbackUnavailableError    corrections cannot be kept at the moment
 ├── KeyReusedError         an idempotency key that was used for another correction before
@@ -100,6 +101,13 @@ class UnauthorizedError(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("Send a valid key, as 'Authorization: Bearer KEY' or as 'X-API-Key: KEY'.")
+
+
+class CrossSiteError(ServiceError):
+    """A browser sends corrections for a page of another site."""
+
+    def __init__(self) -> None:
+        super().__init__("Corrections are not taken from pages of other sites, whose visitors may not know of them.")
 
 
 class FeedbackOffError(ServiceError):

@@ -91,6 +91,7 @@ class Lifecycle:
         shadow: Compares another model with what is served.
 
     Attributes:
+        begun: Set once the model is there, or could not be loaded: what else takes time at the start waits for it.
         failure: Why the model could not be loaded at the start, or None.
         late_requests: Requests that came while it drained.
         hung: Whether a thread hung when everything was closed.
@@ -114,6 +115,7 @@ class Lifecycle:
         self._revision: str | None = None
         self._draining = False
         self._drained = asyncio.Event()
+        self.begun = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[object]] = set()
@@ -237,6 +239,7 @@ class Lifecycle:
         """Live: load in the background, then drain and close."""
         self._loop = asyncio.get_running_loop()
         loading = asyncio.create_task(self._start())
+        loading.add_done_callback(lambda _: self.begun.set())
         watching = [asyncio.create_task(self._watch())]
         if self._shadow is not None:
             self._shadow.start()

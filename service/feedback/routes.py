@@ -13,6 +13,7 @@ from service.dependencies import body_of, model_of, record_of
 from service.error_handlers import problem_responses
 from service.errors import (
     BodyTooLargeError,
+    CrossSiteError,
     FeedbackOffError,
     FeedbackUnavailableError,
     KeyReusedError,
@@ -24,6 +25,21 @@ from service.feedback.recorder import Recorder
 from service.feedback.schemas import IDEMPOTENCY_KEY, FeedbackReceipt, FeedbackRequest
 
 router = APIRouter()
+
+_EXAMPLE = {
+    "text": "You took 14.99 twice today",
+    "id": "a1",
+    "prediction": {
+        "model_digest": "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+        "category": "complaint",
+        "secondary": [],
+        "urgency": "medium",
+        "confidence": 0.61,
+    },
+    "correction": {"category": "billing", "secondary": ["complaint"], "urgency": "high"},
+    "reviewer": "ada",
+    "note": "Charged twice is billing, angry or not",
+}
 
 
 @router.post(
@@ -37,6 +53,7 @@ router = APIRouter()
         UnusableRequestError,
         KeyReusedError,
         BodyTooLargeError,
+        CrossSiteError,
         FeedbackOffError,
         FeedbackUnavailableError,
         NotReadyError,
@@ -53,7 +70,12 @@ router = APIRouter()
         ],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{FeedbackRequest.__name__}"}}},
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": f"#/components/schemas/{FeedbackRequest.__name__}"},
+                    "example": _EXAMPLE,
+                }
+            },
         },
     },
 )
@@ -66,6 +88,9 @@ async def give_feedback(request: Request) -> Response:
     """
     recorder = cast(Recorder, request.app.state.recorder)
     recorder.check()
+    # As any content type will do, a browser would let every page post here; it says for whose page it does.
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        raise CrossSiteError
     model = model_of(request)
     asked = FeedbackRequest.read(parse_json(await body_of(request)), header_key=request.headers.get(IDEMPOTENCY_KEY))
     taxonomy = model.pipeline.bundle.manifest.taxonomy

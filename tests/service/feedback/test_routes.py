@@ -187,6 +187,16 @@ def test_with_keys_a_correction_needs_one_and_bears_its_name(
     assert [correction.caller for correction in kept(database)] == ["desk"]
 
 
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-origin", 201), ("none", 201)])
+def test_a_page_of_another_site_cannot_send_corrections(desk: TestClient, body: Body, site: str, status: int) -> None:
+    assert desk.post(PATH, json=body(), headers={"Sec-Fetch-Site": site}).status_code == status
+
+
+def test_the_example_of_the_description_is_kept(desk: TestClient) -> None:
+    described = desk.get("/openapi.json").json()["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]
+    assert desk.post(PATH, json=described["example"]).status_code == 201
+
+
 def test_the_model_says_that_corrections_are_taken(desk: TestClient) -> None:
     assert desk.get("/v1/model").json()["feedback"] is True
 
