@@ -152,6 +152,16 @@ class DistillationConfig(_Section):
     likeness_weight: float = Field(default=0.0, ge=0)
 
 
+class AugmentationConfig(_Section):
+    """Posts in another dress (see `training/augmentation.py`).
+
+    Attributes:
+        share: Of the training posts, how many each epoch alters.
+    """
+
+    share: float = Field(default=0.0, ge=0, le=1)
+
+
 class SplitConfig(_Section):
     """What is held back for calibration and thresholds.
 
@@ -207,6 +217,7 @@ class TrainingConfig(_Section):
     optimization: OptimizationConfig = OptimizationConfig()
     loss: LossConfig = LossConfig()
     distillation: DistillationConfig = DistillationConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
     split: SplitConfig = SplitConfig()
     decision: DecisionConfig = DecisionConfig()
     export: ExportConfig = ExportConfig()

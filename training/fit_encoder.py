@@ -18,6 +18,7 @@ from earshot.errors import EarshotError
 from earshot.session import Logits
 from earshot.taxonomy import Taxonomy
 from earshot.tokenization import Tokenizer
+from training.augmentation import altered
 from training.base_model import BaseModel
 from training.checkpoint import Checkpoints, Progress
 from training.collator import Ids, Part, length_grouped_batches, pad, parts, pieces
@@ -154,10 +155,9 @@ class EncoderFit:
         on_epoch_end: EpochEnd,
     ) -> Progress:
         settings = self.config.optimization
-        train_ids, validation_ids = self._token_ids(train.texts), self._token_ids(validation.texts)
-        lengths = np.array([len(ids) for ids in train_ids], np.int64)
+        validation_ids = self._token_ids(validation.texts)
         if not resume and self.config.model.category_head == "probe":
-            self._start_from_probe(train, train_ids)
+            self._start_from_probe(train, self._token_ids(train.texts))
         optimizer = torch.optim.AdamW(self.model.parameter_groups(settings), lr=settings.learning_rate, fused=True)
         if resume:
             found, random = checkpoints.load(self.model, optimizer)
@@ -172,6 +172,8 @@ class EncoderFit:
         total = steps_per_epoch * settings.epochs
         with _stop_between_steps() as stop_asked:
             while progress.epoch < settings.epochs and not self._gives_up(progress):
+                train_ids = self._ids_of_epoch(train.texts, progress.epoch)
+                lengths = np.array([len(ids) for ids in train_ids], np.int64)
                 batches = length_grouped_batches(lengths, settings.batch_size, self.config.seed, progress.epoch)
                 last = progress.epoch >= settings.epochs - settings.rounded_epochs
                 with rounded(self.model.encoder, when=last):
@@ -233,6 +235,10 @@ class EncoderFit:
             if (index + 1) % settings.checkpoint_steps == 0:
                 self._save(checkpoints, done, optimizer)
         return replace(progress, batch=len(batches), losses=tuple(losses))
+
+    def _ids_of_epoch(self, texts: Sequence[str], epoch: int) -> list[Ids]:
+        share = self.config.augmentation.share
+        return self._token_ids(altered(texts, share, seed=self.config.seed, epoch=epoch))
 
     def _token_ids(self, texts: Sequence[str]) -> list[Ids]:
         """A few posts at a time: a raw encoding takes several times the memory of its ids."""
