@@ -10,9 +10,11 @@ COPY service ./service
 COPY training ./training
 COPY eval ./eval
 COPY registry ./registry
+# What else is installed: with registry too, it follows a model in MLflow, which takes far more room.
+ARG EXTRAS=service,postgresql
 RUN python -m venv --without-pip /opt/earshot \
     && python -m pip --python /opt/earshot/bin/python install --no-cache-dir --disable-pip-version-check \
-       -c constraints.txt '.[service,postgresql]'
+       -c constraints.txt ".[${EXTRAS}]"
 
 FROM ${PYTHON}
 LABEL org.opencontainers.image.title="Earshot" \

@@ -38,12 +38,14 @@ class Stages:
 
     Attributes:
         copied: Sources of the first stage's COPY lines, and where each goes.
+        arguments: Its ARGs, with their defaults.
         run: Its RUN command.
         environment: The second stage's ENV.
         command: Its CMD.
     """
 
     copied: tuple[tuple[str, str], ...]
+    arguments: dict[str, str]
     run: str
     environment: dict[str, str]
     command: tuple[str, ...]
@@ -61,6 +63,7 @@ class Stages:
         (command,) = (words for word, words in second if word == "CMD")
         return cls(
             copied=tuple((source, target) for *sources, target in copied for source in sources),
+            arguments=dict(words.split("=", 1) for word, words in first if word == "ARG"),
             run=run,
             environment=dict(pair.split("=", 1) for pair in environment.split()),
             command=tuple(re.findall(r'"([^"]*)"', command)),
@@ -114,7 +117,7 @@ def _build(stages: Stages, folder: Path) -> Path:
     command = command.replace("python -m venv", f"{_python()} -m venv").replace(
         "python -m pip", f"{sys.executable} -m pip"
     )
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)} | stages.arguments
     print(command)
     subprocess.run(["bash", "-euc", command], cwd=source, env=environment, check=True)
     return target

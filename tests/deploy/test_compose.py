@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.image import Stages
 from service.settings import ENV_PREFIX, Settings
 
 FILE = Path(__file__).parents[2] / "deploy" / "compose" / "compose.yaml"
@@ -33,6 +34,17 @@ def test_every_mounted_path_config_volume_and_dependency_is_there(name: str) -> 
     assert set(service.get("depends_on", [])) <= SERVICES.keys()
     if "build" in service:
         assert (FILE.parent / service["build"]["context"] / "Dockerfile").is_file()
+
+
+def test_the_image_is_built_with_what_it_is_set_up_for() -> None:
+    arguments = SERVICES["earshot"]["build"]["args"]
+    assert arguments.keys() <= Stages.read().arguments.keys()
+    assert {"service", "registry", "postgresql"} <= set(arguments["EXTRAS"].split(","))
+
+
+def test_the_alert_rules_find_the_service_by_its_job() -> None:
+    jobs = yaml.safe_load(COMPOSE["configs"]["prometheus"]["content"])["scrape_configs"]
+    assert "earshot" in {job["job_name"] for job in jobs}
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name != "earshot"])

@@ -33,7 +33,8 @@ def test_nothing_else_is_sent_to_the_builder() -> None:
 
 def test_it_installs_what_the_constraints_pin_and_serves_as_nobody_special() -> None:
     assert "-c constraints.txt" in STAGES.run
-    assert "[service,postgresql]" in STAGES.run
+    assert '".[${EXTRAS}]"' in STAGES.run
+    assert STAGES.arguments == {"EXTRAS": "service,postgresql"}
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert re.search(r"^USER (\d+)$", text, re.MULTILINE), "by number, so that Kubernetes sees that it is not root"
     assert re.search(r"^ARG PYTHON=python:\d+\.\d+\.\d+-slim-\w+$", text, re.MULTILINE)
