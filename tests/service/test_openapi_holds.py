@@ -19,9 +19,12 @@ schemathesis = pytest.importorskip("schemathesis")
 
 @pytest.fixture(scope="module")
 def running(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with server(bundle, tmp_path_factory.mktemp("described")) as running:
-        wait_until_ready(running.url)
-        yield running
+    folder = tmp_path_factory.mktemp("described")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EARSHOT_FEEDBACK_DATABASE", f"sqlite:///{folder}/feedback.db")
+        with server(bundle, folder) as running:
+            wait_until_ready(running.url)
+            yield running
 
 
 @pytest.fixture(scope="module")
