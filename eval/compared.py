@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from eval.differences import ALPHA, POWER, Difference, McNemar, holm
+from eval.differences import ALPHA, POWER, Difference, McNemar, holm, related_p
 from eval.errors import ResultsError
 from eval.results import EvaluationResults, ModelInfo
 from eval.verdict import GateOutcome, Problem, Verdict, overall
@@ -244,7 +244,7 @@ def _reasons(
 
 
 def _moved(one: Difference) -> str:
-    return f"{one.metric} {one.champion:.3f} → {one.challenger:.3f}, adjusted p = {one.p_adjusted:.2g}"
+    return f"{one.metric} {one.champion:.3f} → {one.challenger:.3f}, adjusted {related_p(one.p_adjusted or 0.0)}"
 
 
 def _detectable(found: Sequence[Difference]) -> str:

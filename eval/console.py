@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from eval.comparison import Comparison
-from eval.differences import Difference
+from eval.differences import Difference, related_p, said_p
 from eval.gates import needs_champion
 from eval.report import cautions, interval, shown, title
 from eval.results import CheckGroup, CheckResult, EvaluationResults, Figure, LabelFigures, SpeedResult
@@ -87,7 +87,7 @@ def comparison_summary(found: Comparison) -> str:
     if found.mcnemar:
         test = found.mcnemar
         lines.append(
-            f"category: {test.champion_only} posts broken, {test.challenger_only} fixed (McNemar p = {test.p:.2g})"
+            f"category: {test.champion_only} posts broken, {test.challenger_only} fixed (McNemar {related_p(test.p)})"
         )
     lines += [*_judged(found.gates, found.problems), *(f"- {reason}" for reason in found.reasons if not found.problems)]
     return "\n".join([*lines, f"verdict: {found.verdict}"])
@@ -96,7 +96,7 @@ def comparison_summary(found: Comparison) -> str:
 def _test_row(one: Difference) -> tuple[str, str, str, str]:
     ends = "no interval" if one.low is None or one.high is None else f"{one.low:+.3f} to {one.high:+.3f}"
     moved = f"{one.champion:.3f} → {one.challenger:.3f}"
-    return title(one.metric), moved, f"{one.difference:+.3f} ({ends})", f"{one.p_adjusted:.2g}"
+    return title(one.metric), moved, f"{one.difference:+.3f} ({ends})", said_p(one.p_adjusted or 0.0)
 
 
 def _judged(outcomes: Sequence[GateOutcome], problems: Sequence[Problem]) -> Iterator[str]:

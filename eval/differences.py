@@ -102,6 +102,17 @@ class Difference(BaseModel):
         return self.significant(alpha) and self.loss < 0
 
 
+def said_p(p: float) -> str:
+    """A p-value for people: none is exactly 0, and far below any level its digits say nothing."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def related_p(p: float) -> str:
+    """The same within a sentence: `p = 0.012`, `p < 0.001`."""
+    said = said_p(p)
+    return f"p {said}" if said.startswith("<") else f"p = {said}"
+
+
 def mcnemar(champion_right: Sequence[bool] | np.ndarray, challenger_right: Sequence[bool] | np.ndarray) -> McNemar:
     """McNemar's exact test.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from eval.comparison import Comparison, Flip
-from eval.differences import Difference, McNemar
+from eval.differences import Difference, McNemar, related_p, said_p
 from eval.report import KEY_METRICS, interval, shown, title
 from eval.results import EvaluationResults, ModelInfo
 from eval.verdict import GateOutcome, Verdict
@@ -85,13 +85,15 @@ def _difference_row(one: Difference) -> tuple[str, ...]:
         f"{one.champion:.3f}",
         f"{one.challenger:.3f}",
         f"{one.difference:+.3f} ({ends})",
-        f"{one.p_adjusted:.2g}",
+        said_p(one.p_adjusted or 0.0),
         f"{one.minimum_detectable:.3f}" if one.minimum_detectable else "–",
     )
 
 
 def _moved(test: McNemar) -> str:
-    return f"Category: {test.champion_only:,} posts broken, {test.challenger_only:,} fixed (McNemar p = {test.p:.2g})."
+    return (
+        f"Category: {test.champion_only:,} posts broken, {test.challenger_only:,} fixed (McNemar {related_p(test.p)})."
+    )
 
 
 def _flips(flips: Sequence[Flip]) -> str:

@@ -13,6 +13,7 @@ import jinja2
 from earshot.post import Prediction
 from earshot.records import LabelledPost
 from eval.checks import KINDS, JudgedCase
+from eval.differences import related_p, said_p
 from eval.metrics import DEFINITIONS, URGENCY, behaviour, latency, lower_is_better, scope, triage
 from eval.results import ConfusionMatrix, EvaluationResults, Figure
 from eval.samples import Sample
@@ -119,6 +120,8 @@ def render_page(template: str, **content: object) -> str:
         title=title,
         position=position,
         less_is_better=lower_is_better,
+        said_p=said_p,
+        related_p=related_p,
     )
     environment.globals.update(small=SMALL, unbounded=_UNBOUNDED)
     return environment.get_template(template).render(**content)
