@@ -383,13 +383,16 @@ class EvaluationResults(_Frozen):
     def summaries(self) -> list[EvaluationSummary]:
         """Each slice's figures for a bundle's manifest; figures whose interval is withheld are left out.
 
-        Behaviour tests are one summary, with the pass rate of each group of tests as if it were a label's. Speed is
+        Behaviour tests are one summary, with the pass rate of each group of tests as if it were a label's, or of each
+        test where they are all of one kind. Speed is
         left out: it is the machine's as much as the bundle's.
         """
         found = [self._summary(part.name, part.n, (*part.figures, *part.label_figures)) for part in self.slices]
         if self.check_groups:
             everything, *groups = self.check_groups
-            found.append(self._summary(everything.name, everything.n, (*everything.figures, *_pass_rates(groups))))
+            # One kind and one capability are everything again: then the tests themselves say more.
+            parts = groups if len(groups) > _ONE_KIND_AND_CAPABILITY else self.checks
+            found.append(self._summary(everything.name, everything.n, (*everything.figures, *_pass_rates(parts))))
         return found
 
     def _summary(self, name: str, n: int, figures: Iterable[Figure]) -> EvaluationSummary:
@@ -409,11 +412,14 @@ class EvaluationResults(_Frozen):
         )
 
 
-def _pass_rates(groups: Iterable[CheckGroup]) -> list[Figure]:
+_ONE_KIND_AND_CAPABILITY = 2
+
+
+def _pass_rates(parts: Iterable[CheckGroup | CheckResult]) -> list[Figure]:
     return [
-        figure.model_copy(update={"metric": f"{figure.metric}[{group.name}]"})
-        for group in groups
-        for figure in group.figures
+        figure.model_copy(update={"metric": f"pass_rate[{part.name}]"})
+        for part in parts
+        if (figure := part.figure("pass_rate"))
     ]
 
 

@@ -126,6 +126,9 @@ def test_perturbed_posts_are_held_to_themselves(tmp_path: Path, tiny_folder: Pat
     capitals, missing = read_results(tmp_path / "out").checks
     assert (capitals.passed, capitals.n) == (14, 14)
     assert missing.passed < missing.n
+    (summary,) = read_results(tmp_path / "out").summaries()
+    metrics = [figure.metric for figure in summary.figures]
+    assert metrics == ["pass_rate", "pass_rate[capitals]", "pass_rate[missing_letters]"]
     for check in (capitals, missing):
         before, after = check.figure("unperturbed_accuracy"), check.figure("perturbed_accuracy")
         assert before is not None and after is not None
