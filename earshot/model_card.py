@@ -13,7 +13,15 @@ from typing import Any
 from earshot.bundle import EvaluationSummary, Figure, Manifest, TrainingInfo
 from earshot.taxonomy import Taxonomy
 
-_ABBREVIATIONS = {"f1": "F1", "ece": "ECE", "int8": "int8", "onnx": "ONNX", "fp32": "fp32"}
+_ABBREVIATIONS = {
+    "f1": "F1",
+    "ece": "ECE",
+    "aurc": "AURC",
+    "brier": "Brier score",
+    "int8": "int8",
+    "onnx": "ONNX",
+    "fp32": "fp32",
+}
 _PER_LABEL = re.compile(r"(?P<metric>\w+)\[(?P<label>.+)\]")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -198,8 +206,11 @@ def _evaluation(manifest: Manifest) -> str:
 def _summary(summary: EvaluationSummary, digest: str) -> str:
     level = f"{summary.confidence_level:.0%} interval"
     overall = [figure for figure in summary.figures if not _PER_LABEL.fullmatch(figure.metric)]
+    checks = any(figure.metric == _HOLDING for figure in summary.figures)
+    unit = "cases" if checks else "posts"
+    method = "by Wilson's formula" if checks else f"by a bootstrap with seed {summary.seed}"
     parts = [
-        f"### Suite {_code(summary.suite)}, slice {_code(summary.slice)}, {summary.n:,} posts",
+        f"### Suite {_code(summary.suite)}, slice {_code(summary.slice)}, {summary.n:,} {unit}",
         _table(
             ("metric", "value", level),
             ((_metric_name(figure.metric), f"{figure.value:.3f}", _interval(figure)) for figure in overall),
@@ -207,7 +218,7 @@ def _summary(summary: EvaluationSummary, digest: str) -> str:
     ]
     parts += _per_label_tables(summary.figures)
     parts.append(
-        f"n = {summary.n:,}; {level}s by a bootstrap with seed {summary.seed}; "
+        f"n = {summary.n:,}; {level}s {method}; "
         f"data SHA-256 {_code(summary.data_sha256)}; bundle {_code(digest)}; command {_code(summary.command)}."
     )
     return "\n\n".join(parts)
@@ -220,8 +231,9 @@ def _per_label_tables(figures: Sequence[Figure]) -> list[str]:
         if match := _PER_LABEL.fullmatch(figure.metric):
             by_label.setdefault(match["label"], {})[match["metric"]] = figure
     by_metrics: dict[tuple[str, ...], list[str]] = {}
+    ranked = any(_AVERAGE_PRECISION in row for row in by_label.values())
     for label, row in by_label.items():
-        by_metrics.setdefault(_group(row), []).append(label)
+        by_metrics.setdefault(_group(row, ranked=ranked), []).append(label)
     tables = []
     for metrics, labels in by_metrics.items():
         rows = ((_code(label), *(_with_interval(by_label[label].get(name)) for name in metrics)) for label in labels)
@@ -229,13 +241,19 @@ def _per_label_tables(figures: Sequence[Figure]) -> list[str]:
     return tables
 
 
-def _group(row: Mapping[str, Figure]) -> tuple[str, ...]:
+def _group(row: Mapping[str, Figure], *, ranked: bool) -> tuple[str, ...]:
     """The columns a label's figures belong under, whether or not each of them is defined for the label."""
-    prefixes = dict.fromkeys(name.removesuffix(end) for name in row for end in _ENDS if name.endswith(end))
-    return tuple(prefix + end for prefix in prefixes for end in _ENDS) or tuple(row)
+    own = [name for name in row if name != _AVERAGE_PRECISION]
+    prefixes = dict.fromkeys(name.removesuffix(end) for name in own for end in _ENDS if name.endswith(end))
+    columns = tuple(prefix + end for prefix in prefixes for end in _ENDS)
+    return (*columns, _AVERAGE_PRECISION) if ranked and "" in prefixes else columns or tuple(row)
 
 
 _ENDS = ("precision", "recall", "f1")
+_AVERAGE_PRECISION = "average_precision"
+"""Only categories have it."""
+_HOLDING = "pass_rate"
+"""Of behaviour tests, which consist of cases."""
 
 
 def _decisions(manifest: Manifest) -> str:

@@ -125,3 +125,21 @@ def test_another_taxonomy_claims_nothing_of_the_default_data(tiny_bundle: Bundle
     assert "annotators" not in card
     assert "urgency temperature" not in card
     assert "a \\| b &lt;script> c" in card
+
+
+def test_average_precision_is_a_column_of_categories_alone(tiny_bundle: Bundle) -> None:
+    names = ("precision[leak]", "average_precision[leak]", "precision[none]", "urgency_precision[low]")
+    figures = tuple(Figure(metric=name, value=0.5, low=0.4, high=0.6) for name in names)
+    card = render_card(_manifest(tiny_bundle, evaluation=(SUMMARY.model_copy(update={"figures": figures}),)))
+    assert "| label | precision | recall | F1 | average precision |" in card
+    assert "| `none` | 0.500 (0.400 – 0.600) | – | – | – |" in card
+    assert "| label | urgency precision | urgency recall | urgency F1 |" in card
+
+
+def test_pass_rates_are_of_cases(tiny_bundle: Bundle) -> None:
+    names = ("pass_rate", "pass_rate[tone]")
+    figures = tuple(Figure(metric=name, value=0.9, low=0.8, high=0.95) for name in names)
+    card = render_card(_manifest(tiny_bundle, evaluation=(SUMMARY.model_copy(update={"figures": figures}),)))
+    assert "997 cases" in card
+    assert "intervals by Wilson's formula" in card
+    assert "| `tone` | 0.900 (0.800 – 0.950) |" in card

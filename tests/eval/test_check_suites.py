@@ -110,7 +110,7 @@ def test_pass_rates_go_into_the_model_card(tmp_path: Path, behaviour: Path, tiny
     _run(tiny_bundle.folder, behaviour, tmp_path / "out")
     assert _call("eval", "card", "--model", tiny_bundle.folder, "--results", tmp_path / "out") == 0
     card = (tiny_bundle.folder / "model_card.md").read_text(encoding="utf-8")
-    assert "### Suite `mine`, slice `all`, 5 posts" in card
+    assert "### Suite `mine`, slice `all`, 5 cases" in card
     assert "| pass rate | 0.600 |" in card
     assert "| `minimum functionality` | 0.667 (" in card
 
