@@ -18,10 +18,10 @@ WITHIN_S = 60
 
 
 @contextmanager
-def running(settings: Settings, load: Callable[[], Pipeline]) -> Iterator[str]:
+def running(settings: Settings, load: Callable[[], Pipeline], *, port: int = 0) -> Iterator[str]:
     """Serve until the end, and give the address; it may still be loading its model."""
     app = create_app(settings, Lifecycle(settings, load))
-    config = uvicorn.Config(app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, port=port, log_config=None, ws="none", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -16,9 +16,11 @@ from playwright.sync_api import Browser, Page, expect
 from earshot import Bundle, Pipeline
 from earshot.feedback import Labels
 from earshot.feedback.store import FeedbackStore
+from earshot.taxonomy import Category, Taxonomy
 from service.settings import Settings
 from tests.browser import PHONE, watched
 from tests.service.running import running
+from tests.tiny import write_tiny_bundle
 
 POSTS = "I want a refund today\nthe app crashes, refund it\nlunch"
 LOOKS: dict[str, Any] = {
@@ -176,6 +178,30 @@ def test_the_examples_of_the_taxonomy_can_be_tried(page: Page, site: str) -> Non
     page.goto(site)
     page.get_by_role("button", name="Try examples").click()
     expect(page.get_by_role("listitem")).to_have_count(6)
+
+
+def test_examples_come_behind_what_was_pasted(page: Page, site: str) -> None:
+    page.goto(site)
+    page.get_by_label("Posts").fill("mine")
+    page.get_by_role("button", name="Try examples").click()
+    expect(page.get_by_role("listitem")).to_have_count(7)
+    expect(page.locator(".text").first).to_have_text("mine")
+
+
+def test_a_model_with_other_labels_in_its_place_is_noticed(page: Page, bundle: Bundle, tmp_path: Path) -> None:
+    names = ("billing", "praise", "chatter")
+    other = write_tiny_bundle(
+        tmp_path / "other",
+        taxonomy=Taxonomy(name="other", categories=tuple(Category(name=name, route="desk") for name in names)),
+    )
+    with running(Settings(), lambda: Pipeline(bundle, threads=1)) as url:
+        triage(page, url, "a refund please")
+        port = int(url.rpartition(":")[2])
+    with running(Settings(), lambda: Pipeline(other, threads=1), port=port):
+        page.get_by_role("button", name="Triage").click()
+        expect(page.get_by_role("listitem")).to_contain_text("goes to desk")
+        expect(page.get_by_role("table", name="Category").get_by_role("row")).to_have_count(3)
+        expect(page.get_by_role("table", name="Urgency")).to_have_count(0)
 
 
 def test_without_feedback_nothing_is_offered(page: Page, bundle: Bundle) -> None:

@@ -14,18 +14,19 @@ let shown = []; // {number, text, result, digest, card}
 let only = null; // the category, or "review", that is shown alone
 let afterKey = null; // what is done again once there is a key
 
-/** Ask for the model, without which nothing can be shown. */
-async function getModel() {
-  model ??= await describeModel(() => {
+/** Ask for the model, without which nothing can be shown; again when another one has answered since. */
+async function getModel(digest = model?.digest) {
+  if (model && model.digest === digest) return;
+  model = await describeModel(() => {
     status.textContent = "The service is starting …";
   });
   if (status.textContent.startsWith("The service is starting")) status.textContent = "";
   element("model").textContent = `${model.name} ${model.version} · ${model.digest.slice(0, 19)}… · ${model.precision}`;
-  if (!element("categories").childElementCount) explainCategories();
-  return model;
+  explainCategories();
 }
 
 function explainCategories() {
+  element("categories").replaceChildren();
   for (const category of model.taxonomy.categories) {
     const [term, definition, dot] = ["dt", "dd", "span"].map((tag) => document.createElement(tag));
     dot.className = `dot ${hueOf(category.name, model.taxonomy)}`;
@@ -63,6 +64,7 @@ async function judge() {
     });
     milliseconds += answer.milliseconds ?? 0;
     const { digest } = answer.body.model;
+    await getModel(digest);
     found.push(
       ...answer.body.results.map((result, index) => ({ number: start + index + 1, text: part[index], result, digest })),
     );
@@ -193,8 +195,9 @@ keyForm.addEventListener("submit", (event) => {
 });
 examples.addEventListener("click", () =>
   attempt(async () => {
-    const { taxonomy } = await getModel();
-    posts.value = taxonomy.categories.flatMap((category) => category.examples.slice(0, 1)).join("\n");
+    await getModel();
+    const made = model.taxonomy.categories.flatMap((category) => category.examples.slice(0, 1));
+    posts.value = [posts.value.trim(), ...made].filter(Boolean).join("\n");
     ask.elements.reading.value = "lines";
     await judge();
   }),
