@@ -169,7 +169,9 @@ class Classifier:
         started = time.perf_counter()
         results = self._pipeline.judge(prepared)
         tokens = sum(map(_tokens, prepared))
-        self._metrics.inference_seconds.observe(time.perf_counter() - started)
+        took_s = time.perf_counter() - started
+        self._budget.ran(tokens, took_s)
+        self._metrics.inference_seconds.observe(took_s)
         self._metrics.batch_posts.observe(len(prepared))
         self._metrics.batch_tokens.observe(tokens)
         self._metrics.tokens.inc(tokens)

@@ -24,7 +24,7 @@ from service.shadow import ReviewFile, Shadow
 
 _logger = logging.getLogger(__name__)
 
-_TOKENS_A_THREAD = 2048
+_TOKENS_A_THREAD = 4096
 _WATCH_EVERY_S = 1.0
 _POLL_S = 10
 """Between two looks at a registry, unless the settings say otherwise."""
@@ -125,11 +125,15 @@ class Lifecycle:
         self.late_requests = 0
         self.hung = False
         threads = settings.threads or available_cpus()
-        self.budget = TokenBudget(settings.max_pending_tokens or _TOKENS_A_THREAD * threads)
-        self.metrics.max_pending_tokens.set(self.budget.max_pending_tokens)
+        self.budget = TokenBudget(
+            settings.max_pending_tokens or _TOKENS_A_THREAD * threads,
+            max_wait_s=settings.max_wait_ms / 1000,
+            threads=threads,
+        )
         self.metrics.watch(
             queue_posts=lambda: 0 if self._model is None else self._model.classifier.waiting_posts,
             pending_tokens=lambda: self.budget.pending_tokens,
+            max_pending_tokens=lambda: self.budget.limit,
             ready=lambda: self.phase is Phase.READY,
             alive=self.is_alive,
         )

@@ -123,7 +123,7 @@ class Metrics:
         self.queue_posts = self._gauge("earshot_queue_posts", "Posts that wait for a batch.")
         self.pending_tokens = self._gauge("earshot_pending_tokens", "Tokens under way that count towards the budget.")
         self.max_pending_tokens = self._gauge(
-            "earshot_pending_tokens_limit", "The budget; beyond it requests are refused with 429."
+            "earshot_pending_tokens_limit", "The budget as it is now; beyond it requests are refused with 429."
         )
         self.streams = self._gauge("earshot_streams", "Streams that are open.")
         self.ready = self._gauge("earshot_ready", "1 while /readyz says so, else 0.")
@@ -176,12 +176,14 @@ class Metrics:
         *,
         queue_posts: Callable[[], float],
         pending_tokens: Callable[[], float],
+        max_pending_tokens: Callable[[], float],
         ready: Callable[[], float],
         alive: Callable[[], float],
     ) -> None:
         """Ask for these at each scrape."""
         self.queue_posts.set_function(queue_posts)
         self.pending_tokens.set_function(pending_tokens)
+        self.max_pending_tokens.set_function(max_pending_tokens)
         self.ready.set_function(ready)
         self.alive.set_function(alive)
 

@@ -60,7 +60,11 @@ class Settings(BaseSettings):
 
     max_pending_tokens: int | None = Field(default=None, ge=1)
     """Tokens that wait or are being judged, over all requests; a request beyond that is refused at once with 429. By
-    default 2048 for each thread, about half a second of work. A request counts a quarter of it at most."""
+    default 4096 for each thread. A request counts a quarter of it at most."""
+
+    max_wait_ms: int = Field(default=500, ge=1)
+    """Milliseconds of work that may be pending: where `max_pending_tokens` would take longer, by what batches took
+    lately, fewer are let in."""
 
     request_timeout_ms: int = Field(default=30_000, ge=1)
     """Milliseconds until a request is answered with 504, unless its header `X-Request-Timeout-Ms` says otherwise.

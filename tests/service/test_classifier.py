@@ -36,7 +36,7 @@ def run(
     max_batch_ms: int = 30_000,
 ) -> None:
     async def tell() -> None:
-        budget, metrics = TokenBudget(12), Metrics()
+        budget, metrics = TokenBudget(12, max_wait_s=30, threads=2), Metrics()
         classifier = Classifier(
             pipeline, threads=2, max_batch_tokens=100, max_batch_ms=max_batch_ms, budget=budget, metrics=metrics
         )
