@@ -53,6 +53,7 @@ POSTS := --data $(EARSHOT_DATA)/posts/train.jsonl --data data/authored.jsonl --h
 # Interrupted, they go on where they were.
 model: $(VENV)/.dev  ## Train the embedded model again (half an hour to an hour on 2 cores)
 	$(BIN)/earshot train --config training/recipes/default.toml $(POSTS) --output earshot/models/default --resume
+	$(BIN)/python -m training.add_reference earshot/models/default $(EARSHOT_DATA)/posts/train.jsonl data/authored.jsonl
 
 UNLABELLED := --set 'distillation.unlabelled=["$(EARSHOT_DATA)/posts/unlabelled.jsonl"]'
 student: runs/student  ## Distil two teachers into one network (two hours with the teachers; those that are there stay)

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     """Tokens that wait or are being judged, over all requests; a request beyond that is refused at once with 429. By
     default 4096 for each thread. A request counts a quarter of it at most."""
 
-    max_wait_ms: int = Field(default=500, ge=1)
+    max_wait_ms: int = Field(default=400, ge=1)
     """Milliseconds of work that may be pending: where `max_pending_tokens` would take longer, by what batches took
     lately, fewer are let in."""
 
