@@ -155,15 +155,15 @@ async function attempt(action) {
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     status.textContent = "";
-    if (error.status === 401) askForKey(action, error);
+    if (error.status === 401) askForKey(action);
     else showProblem(error);
   } finally {
     triage.disabled = false;
   }
 }
 
-function askForKey(action, error) {
-  if (key.get()) showProblem(error); // the one that was given is wrong
+function askForKey(action) {
+  if (key.get()) showProblem({ title: "This key is not known here", detail: "Look whether all of it was pasted, or try another." });
   key.forget();
   afterKey = action;
   keyForm.hidden = false;
