@@ -26,16 +26,7 @@ def compare_posts(
     gates: Sequence[Gate] | None = None,
     options: Options,
 ) -> Comparison:
-    """Compare two evaluations of the same posts.
-
-    Args:
-        champion: The folder that `earshot eval run` wrote for the model in use.
-        challenger: The folder of the model that wants its place.
-        gates: Other gates than those of the suite that judged the challenger.
-        options: How it is made.
-
-    Returns:
-        The comparison; where posts or labels do not match, one that says so and whose verdict is `cannot judge`.
+    """Compare two evaluations of the same labelled posts; see `eval.comparison.compare`.
 
     Raises:
         ResultsError: A folder holds no evaluation, or one that cannot be read.
@@ -44,17 +35,15 @@ def compare_posts(
     problems = [*first.duplicates(), *second.duplicates(), *_mismatches(first, second)]
     pairs = [] if problems else _pairs(first, second)
     problems += [*problems_of(first.results, champion), *problems_of(second.results, challenger)]
-    asked = second.results.suite.gates if gates is None else tuple(gates)
-    slice_name = second.results.primary.name
-    taxonomy = second.results.model.taxonomy
-    within = [(one, other) for one, other in pairs if slice_name in other.slices]
+    slice_name, taxonomy = second.results.primary.name, second.results.model.taxonomy
+    within = _within(pairs, slice_name)
     found = compare_samples(*_samples(within), taxonomy, options) if within else ()
+    asked = second.results.suite.gates if gates is None else tuple(gates)
     by_slice: dict[str | None, Mapping[str, Difference]] = {None: {one.metric: one for one in found}}
-    for gate in asked:
-        if isinstance(gate, NonInferiority) and gate.slice not in by_slice:
-            chosen = [(one, other) for one, other in pairs if gate.slice in other.slices]
-            differences = compare_samples(*_samples(chosen), taxonomy, options) if chosen else ()
-            by_slice[gate.slice] = {one.metric: one for one in differences}
+    for name in {gate.slice for gate in asked if isinstance(gate, NonInferiority) and gate.slice}:
+        chosen = _within(pairs, name)
+        differences = compare_samples(*_samples(chosen), taxonomy, options) if chosen else ()
+        by_slice[name] = {one.metric: one for one in differences}
     outcomes = judge_gates(asked, second.results, lambda metric, where: by_slice[where].get(metric))
     return concluded(
         first.results,
@@ -151,6 +140,10 @@ def _pairs(first: Recording, second: Recording) -> list[_Pair]:
     return [(by_key[record.key], record) for record in second.records if record.key in by_key]
 
 
+def _within(pairs: Sequence[_Pair], slice_name: str) -> list[_Pair]:
+    return [(one, other) for one, other in pairs if slice_name in other.slices]
+
+
 def _gold(record: Record) -> tuple[object, ...]:
     post = record.sample.post
     return post.category, post.urgency, frozenset(post.secondary)
@@ -167,7 +160,7 @@ def _mcnemar(pairs: Sequence[_Pair]) -> McNemar:
 def _slices(pairs: Sequence[_Pair], first: Recording, second: Recording) -> list[SliceComparison]:
     shared = {found.name for found in first.results.parts}
     names = [found.name for found in second.results.parts[1:] if found.name in shared and pairs]
-    held = {name: [(one, other) for one, other in pairs if name in other.slices] for name in names}
+    held = {name: _within(pairs, name) for name in names}
     tests = {name: _mcnemar(members) for name, members in held.items() if members}
     return compared_slices(
         tests,

@@ -69,6 +69,8 @@ class Recording:
             ResultsError: It holds no evaluation, or one whose predictions cannot be read.
         """
         results = read_results(folder)
+        if not results.slices:
+            raise ResultsError(f"{folder} holds results of '{results.suite.name}', which judges no labelled posts")
         records = tuple(read_records(folder / PREDICTIONS))
         labels = results.model.taxonomy
         for record in records:
