@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -100,7 +101,8 @@ def exchange(
             refused: Exception = _refusal(outcome)
             if outcome.status_code not in _BUSY:
                 raise refused
-            delay = max(delay, _retry_after(outcome.headers.get("Retry-After")))
+            # At least as long as it says, and not all at the same moment.
+            delay += _retry_after(outcome.headers.get("Retry-After"))
         else:
             refused = UnreachableError(f"{path} cannot be reached: {type(outcome).__name__}: {outcome}")
         if patience.clock() + delay >= end:
@@ -133,10 +135,9 @@ def _problem(response: httpx2.Response) -> dict[str, Any]:
 
 def _retry_after(header: str | None) -> float:
     """Seconds to wait, from a `Retry-After` of seconds or a date."""
-    try:
-        return max(float(header or 0), 0.0)
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        seconds = float(header or 0)
+        return seconds if seconds > 0 else 0.0  # a nan is none
     try:
         return max((parsedate_to_datetime(header or "") - datetime.now(UTC)).total_seconds(), 0.0)
     except (ValueError, TypeError):

@@ -223,7 +223,7 @@ def export_feedback(
     """Make labelled data of what people corrected.
 
     One row for each post, by the latest correction, with who said so, when, and which model had said what. Where people
-    disagree on the category, the row is marked ambiguous; all disagreements go to OUTPUT.conflicts.jsonl.
+    disagree on the category, the row is marked ambiguous; a file beside, ….conflicts.jsonl, lists every disagreement.
     """
     with needs_extra("earshot data export-feedback", "training"):
         from earshot.feedback.store import FeedbackStore

@@ -201,5 +201,5 @@ def test_in_asyncio_a_service_that_is_busy_is_asked_again() -> None:
                 await client.describe_model()
 
     asyncio.run(story())
-    assert waits[0] == 7
+    assert 7 < waits[0] < 8
     assert len(waits) == 2
