@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 import warnings
@@ -120,8 +121,13 @@ def _tags(bundle: Bundle) -> dict[str, str]:
     for summary in manifest.evaluation:
         for figure in summary.figures:
             said = f"{figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f}, n = {summary.n})"
-            tags[f"earshot.{summary.suite}.{figure.metric}"] = said
+            tags[_tag_name(f"earshot.{summary.suite}.{figure.metric}")] = said
     return {name: value for name, value in tags.items() if value}
+
+
+def _tag_name(name: str) -> str:
+    """As MLflow takes it: `recall[leak]` becomes `recall.leak`."""
+    return re.sub(r"[^\w. /-]+", ".", name).strip(".")
 
 
 def _check(bundle: Bundle, registry: Registry, version: Registered) -> None:

@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 from earshot import Bundle, Pipeline, Post
+from earshot.bundle import EvaluationSummary, Figure
 from registry.errors import RegistryError
+from registry.push import push
 from registry.reference import CHALLENGER, Reference
 from registry.store import Registered, Registry
+from tests.registry.conftest import silent, tiny
 
 
 def test_the_newest_version_is_the_challenger_and_says_where_it_comes_from(
@@ -47,10 +50,27 @@ def test_the_pyfunc_gives_exactly_our_predictions(pushed: tuple[Registry, list[R
     assert [bool(error) for error in table["error"]] == [False, False, True, False]
 
 
-def test_a_changed_artifact_is_refused(uri: str, mlflow_home: Path, tmp_path: Path) -> None:
-    from registry.push import push
-    from tests.registry.conftest import silent, tiny
+def test_figures_of_every_name_become_tags(uri: str, mlflow_home: Path, tmp_path: Path) -> None:
+    figures = tuple(
+        Figure(metric=metric, value=0.9, low=0.8, high=0.95) for metric in ("macro_f1", "recall[feature-request]")
+    )
+    summary = EvaluationSummary(
+        suite="my suite",
+        data_sha256="0" * 64,
+        n=9,
+        slice="all",
+        confidence_level=0.95,
+        seed=0,
+        command="",
+        figures=figures,
+    )
+    bundle = tiny(tmp_path, "1").update_card("# tiny", [summary])
+    tags = push(bundle, Registry(uri, "figures"), silent).tags
+    assert tags["earshot.my suite.macro_f1"] == "0.9000 (0.8000 to 0.9500, n = 9)"
+    assert "earshot.my suite.recall.feature-request" in tags
 
+
+def test_a_changed_artifact_is_refused(uri: str, mlflow_home: Path, tmp_path: Path) -> None:
     registry = Registry(uri, "changed")
     version = push(tiny(tmp_path, "1"), registry, silent)
     client = mlflow.MlflowClient(uri, uri)
