@@ -70,7 +70,7 @@ def run(
     no_cache: bool,
     track: bool,
 ) -> None:
-    """Judge a bundle or a running service on a suite.
+    """Judge a bundle, a running service, a registered model or recorded predictions on a suite.
 
     Writes results.json, predictions.jsonl, summary.md and junit.xml (all without any text) and report.html (with
     texts: not for publication). Exits 1 when a gate of the suite fails, 2 when it cannot be judged.
