@@ -29,7 +29,7 @@ from service.metrics import Metrics
 from service.page import add_page
 from service.routes import router
 from service.schemas import ClassifyRequest, Problem, StreamedError, StreamedPrediction
-from service.security import Authentication, SecurityHeaders
+from service.security import SECURITY_SCHEMES, Authentication, SecurityHeaders, security_of
 from service.settings import Settings
 from service.stream import Streams
 from service.telemetry import Telemetry
@@ -72,6 +72,11 @@ class _Application(FastAPI):
         max_posts: int = self.state.settings.max_posts_per_request
         schemas[ClassifyRequest.__name__]["properties"]["posts"]["maxItems"] = max_posts
         schema["components"]["schemas"] = dict(sorted(schemas.items()))
+        schema["components"]["securitySchemes"] = SECURITY_SCHEMES
+        for path, item in schema["paths"].items():
+            for operation in item.values():
+                if security := security_of(path):
+                    operation["security"] = security
         return schema
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,6 +24,25 @@ _HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
+
+
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key, where the service asks for one."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in another header."},
+}
+"""For OpenAPI."""
+
+
+def security_of(path: str) -> list[dict[str, list[str]]]:
+    """Say for OpenAPI what a path asks for: a key, or one only where keys are configured, or nothing."""
+    keys: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
+    if path.startswith(_ADMIN):
+        return keys
+    return [{}, *keys] if _is_protected(path) else []
+
+
+def _is_protected(path: str) -> bool:
+    return path.startswith(_PROTECTED) and not path.startswith(_OPEN_PREFIX)
 
 
 class SecurityHeaders:
@@ -85,7 +104,7 @@ class Authentication:
         if path.startswith(_ADMIN):
             # Without admin keys the routes themselves are not there, see `app`.
             return self._app if self._admin_keys is None else self._known(scope, self._admin_keys)
-        if self._api_keys is not None and path.startswith(_PROTECTED) and not path.startswith(_OPEN_PREFIX):
+        if self._api_keys is not None and _is_protected(path):
             return self._known(scope, self._api_keys)
         return self._app
 
