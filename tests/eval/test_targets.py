@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from earshot.__main__ import main
+from earshot.pipeline import Pipeline
 from eval.errors import ResultsError
 from eval.results import PREDICTIONS, RESULTS, EvaluationResults, read_results
 from eval.targets import open_target
+from service.settings import Settings
 from tests.eval.contract_server import Answer, ContractServer
 from tests.eval.data import rows, write_jsonl
+from tests.service.running import running
 
 
 @pytest.fixture
@@ -58,6 +61,14 @@ def test_bundle_service_and_recorded_predictions_give_identical_results(
     for other in ("service", "folder", "file"):
         assert _said(tmp_path / other) == bundle
         assert (tmp_path / other / PREDICTIONS).read_bytes() == (tmp_path / "bundle" / PREDICTIONS).read_bytes()
+
+
+def test_the_real_service_gives_the_results_of_its_bundle(tmp_path: Path, data: Path, tiny_folder: Path) -> None:
+    assert _run(tiny_folder, data, tmp_path / "bundle") == 0
+    with running(Settings(), lambda: Pipeline.load(tiny_folder, threads=1)) as url:
+        assert _run(url, data, tmp_path / "service") == 0
+    assert _said(tmp_path / "service") == _said(tmp_path / "bundle")
+    assert (tmp_path / "service" / PREDICTIONS).read_bytes() == (tmp_path / "bundle" / PREDICTIONS).read_bytes()
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
