@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Scope
+
+from service.lifespan import Lifecycle, Phase
+
+WITHIN_S = 60
 
 
 @dataclass
@@ -70,3 +75,15 @@ class Exchange:
     @property
     def is_complete(self) -> bool:
         return bool(self.sent) and self.sent[-1]["type"] == "http.response.body" and not self.sent[-1].get("more_body")
+
+
+def tell(lifecycle: Lifecycle, story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Tell a story of a service that is ready, and end it."""
+
+    async def told() -> None:
+        async with asyncio.timeout(WITHIN_S), lifecycle.run():
+            while lifecycle.phase is Phase.STARTING:  # noqa: ASYNC110 — seen from outside
+                await asyncio.sleep(0.001)
+            await story()
+
+    asyncio.run(told())

@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 
 from earshot import Bundle
 from service.app import create_app
-from service.lifespan import Lifecycle, Phase
+from service.lifespan import Lifecycle
 from service.settings import Settings
-from tests.service.asgi import Exchange
+from tests.service.asgi import Exchange, tell
 from tests.service.fakes import HeldPipeline
 
 BODY = b'{"posts": ["love"]}'
@@ -45,7 +45,7 @@ def test_past_the_deadline_the_answer_is_504_and_nothing_more_is_judged(bundle: 
             assert lifecycle.model().classifier.waiting_posts == 0
         assert (await first).status == 200
 
-    asyncio.run(told(lifecycle, story()))
+    tell(lifecycle, story)
 
 
 def test_a_body_that_does_not_come_is_waited_for_until_the_deadline(bundle: Bundle) -> None:
@@ -59,7 +59,7 @@ def test_a_body_that_does_not_come_is_waited_for_until_the_deadline(bundle: Bund
         await slow.run(app)
         assert slow.status == 504
 
-    asyncio.run(told(lifecycle, story()))
+    tell(lifecycle, story)
 
 
 def test_who_hangs_up_while_waiting_is_forgotten(bundle: Bundle) -> None:
@@ -82,7 +82,7 @@ def test_who_hangs_up_while_waiting_is_forgotten(bundle: Bundle) -> None:
         assert (await first).status == 200
         assert lifecycle.metrics.registry.get_sample_value("earshot_abandoned_requests_total") == 1
 
-    asyncio.run(told(lifecycle, story()))
+    tell(lifecycle, story)
 
 
 async def ask(app: FastAPI, headers: dict[str, str]) -> Exchange:
@@ -90,10 +90,3 @@ async def ask(app: FastAPI, headers: dict[str, str]) -> Exchange:
     exchange.arrives(BODY, more=False)
     await exchange.run(app)
     return exchange
-
-
-async def told(lifecycle: Lifecycle, story: object) -> None:
-    async with asyncio.timeout(60), lifecycle.run():
-        while lifecycle.phase is Phase.STARTING:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-        await story  # type: ignore[misc]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -15,25 +14,14 @@ from earshot.bundle import GRAPH
 from service.app import create_app
 from service.errors import ReloadRefusedError
 from service.keys import key_line
-from service.lifespan import Lifecycle, Phase
+from service.lifespan import Lifecycle
 from service.model_source import FolderSource
 from service.schemas import ModelChange
 from service.settings import Settings
+from tests.service.asgi import tell
 from tests.service.conftest import wait_until_ready
 from tests.service.fakes import HeldPipeline
 from tests.tiny import write_tiny_bundle
-
-Story = Callable[[], Coroutine[Any, Any, None]]
-
-
-def tell(lifecycle: Lifecycle, story: Story) -> None:
-    async def told() -> None:
-        async with asyncio.timeout(60), lifecycle.run():
-            while lifecycle.phase is Phase.STARTING:  # noqa: ASYNC110 — seen from outside
-                await asyncio.sleep(0.001)
-            await story()
-
-    asyncio.run(told())
 
 
 def outcomes(lifecycle: Lifecycle) -> dict[str, float]:

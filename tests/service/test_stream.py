@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,11 +14,11 @@ from starlette.types import Message
 
 from earshot import Bundle, Pipeline
 from service.app import create_app
-from service.lifespan import Lifecycle, Phase
+from service.lifespan import Lifecycle
 from service.schemas import StreamedError, StreamedPrediction
 from service.settings import Settings
 from service.stream import NDJSON, LineSplitter
-from tests.service.asgi import Exchange
+from tests.service.asgi import Exchange, tell
 from tests.service.conftest import serving
 from tests.service.fakes import HeldPipeline, MishapPipeline
 from tests.tiny import KEYWORDS
@@ -104,16 +104,6 @@ def test_lines_are_the_same_however_they_are_cut_into_chunks(parts: list[bytes],
     assert found == [line if len(line) <= 15 else None for line in body.split(b"\n")]
 
 
-def tell(app: FastAPI, lifecycle: Lifecycle, story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def told() -> None:
-        async with asyncio.timeout(60), lifecycle.run():
-            while lifecycle.phase is Phase.STARTING:  # noqa: ASYNC110 — seen from outside
-                await asyncio.sleep(0.001)
-            await story()
-
-    asyncio.run(told())
-
-
 @pytest.fixture
 def held(bundle: Bundle) -> HeldPipeline:
     return HeldPipeline(bundle)
@@ -145,7 +135,7 @@ def test_a_line_is_answered_while_the_body_is_still_open(app: FastAPI, lifecycle
         await task
         assert exchange.is_complete
 
-    tell(app, lifecycle, story)
+    tell(lifecycle, story)
 
 
 def test_nothing_more_is_read_while_answers_are_left_unread(app: FastAPI, lifecycle: Lifecycle) -> None:
@@ -169,7 +159,7 @@ def test_nothing_more_is_read_while_answers_are_left_unread(app: FastAPI, lifecy
         await task
         assert len(answers(exchange.body)) == 16_000
 
-    tell(app, lifecycle, story)
+    tell(lifecycle, story)
 
 
 def test_a_stream_that_nobody_reads_is_broken_off(app: FastAPI, lifecycle: Lifecycle) -> None:
@@ -183,7 +173,7 @@ def test_a_stream_that_nobody_reads_is_broken_off(app: FastAPI, lifecycle: Lifec
         await exchange.run(app)
         assert not exchange.is_complete
 
-    tell(app, lifecycle, story)
+    tell(lifecycle, story)
 
 
 def test_a_caller_who_leaves_frees_the_place(app: FastAPI, lifecycle: Lifecycle) -> None:
@@ -206,7 +196,7 @@ def test_a_caller_who_leaves_frees_the_place(app: FastAPI, lifecycle: Lifecycle)
         await second.run(app)
         assert second.status == 200
 
-    tell(app, lifecycle, story)
+    tell(lifecycle, story)
 
 
 def test_when_the_service_stops_what_was_read_is_answered_and_the_end_is_told(
@@ -226,7 +216,7 @@ def test_when_the_service_stops_what_was_read_is_answered_and_the_end_is_told(
         assert results[-1]["error"]["type"] == "broken-off"
         assert exchange.is_complete
 
-    tell(app, lifecycle, story)
+    tell(lifecycle, story)
 
 
 def test_a_request_is_answered_before_the_streams_posts_that_came_first(
@@ -253,4 +243,4 @@ def test_a_request_is_answered_before_the_streams_posts_that_came_first(
         await tasks[0]
         assert streamed.body.count(b"\n") == 500
 
-    tell(app, lifecycle, story)
+    tell(lifecycle, story)
