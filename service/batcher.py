@@ -41,12 +41,12 @@ class Served(Generic[Outcome]):
     """What came of one request.
 
     Attributes:
-        outcomes: One per item, in order.
+        outcomes: One per item, in order; an error where `run` raised over the item alone.
         waited_s: Seconds until the first of its items was taken.
         ran_s: Seconds from then until the last was done.
     """
 
-    outcomes: list[Outcome]
+    outcomes: list[Outcome | Exception]
     waited_s: float
     ran_s: float
 
@@ -82,21 +82,24 @@ class Ticket(Generic[Item, Outcome]):
         self.taken = 0
         self.credit = 0
         self.in_turn = False
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, Outcome | Exception] = {}
         self.missing = len(items)
         self.done = False
         self._deliver = deliver
 
     def finish(self, error: Exception | None = None) -> None:
-        """Tell whoever asked, once."""
+        """Tell whoever asked, once: what came of the items, or the error if it came of all of them."""
         if self.done:
             return
         self.done = True
+        outcomes = [] if error is not None else [self.outcomes[index] for index in range(len(self.items))]
+        errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        if error is None and len(errors) == len(outcomes):
+            error = errors[0]
         if error is not None:
             self._deliver(error)
-            return
-        outcomes = [self.outcomes[index] for index in range(len(self.items))]
-        self._deliver(Served(outcomes, self.begun - self.arrived, time.perf_counter() - self.begun))
+        else:
+            self._deliver(Served(outcomes, self.begun - self.arrived, time.perf_counter() - self.begun))
 
 
 _Entry = tuple[Ticket[Item, Outcome], int]
@@ -191,8 +194,8 @@ class Batcher(Generic[Item, Outcome]):
 
         Args:
             items: At least one.
-            deliver: Called once, on a thread of the batcher, with the outcomes, or with the error that `run` raised
-                over a batch with some of the items. Must not raise.
+            deliver: Called once, on a thread of the batcher, with the outcomes, or with an error if `run` raised over
+                each of the items. Must not raise.
             background: Whether others go first.
 
         Raises:
@@ -265,7 +268,7 @@ class Batcher(Generic[Item, Outcome]):
             while batch := self._take(worker):
                 try:
                     self._serve(batch)
-                except Exception:  # whose fault it was is found out by running each request by itself
+                except Exception:  # whose fault it was is found out by running each request, then each item, alone
                     for _, entries in groupby(batch, key=lambda entry: id(entry[0])):
                         self._serve_alone(list(entries))
                 worker.busy_since = None
@@ -295,8 +298,10 @@ class Batcher(Generic[Item, Outcome]):
 
     def _serve(self, batch: list[_Entry[Item, Outcome]]) -> None:
         outcomes = self._run([ticket.items[index] for ticket, index in batch])
+        self._keep(list(zip(batch, outcomes, strict=True)))
+
+    def _keep(self, pairs: Sequence[tuple[_Entry[Item, Outcome], Outcome | Exception]]) -> None:
         finished = []
-        pairs = list(zip(batch, outcomes, strict=True))
         with self._changed:  # a request's items may be in several batches
             for (ticket, index), outcome in pairs:
                 ticket.outcomes[index] = outcome
@@ -313,7 +318,10 @@ class Batcher(Generic[Item, Outcome]):
         try:
             self._serve(entries)
         except Exception as error:
-            self._fail(ticket, error)
+            if len(entries) == 1:
+                self._keep([(entries[0], error)])
+            for entry in entries if len(entries) > 1 else ():
+                self._serve_alone([entry])
 
     def _fail(self, ticket: Ticket[Item, Outcome], error: Exception) -> None:
         ticket.finish(error)

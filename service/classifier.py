@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
-from earshot import Pipeline, Post, Prediction, Result, Word
+from earshot import Pipeline, Post, Prediction, Rejection, Result, Word
 from earshot.explanation import Occlusion
 from earshot.pipeline import Prepared
 from service.batcher import Batcher, BatcherStoppedError, Served
 from service.budget import TokenBudget
 from service.errors import NotReadyError
-from service.metrics import Metrics
+from service.metrics import FAILED, Metrics
+
+_logger = logging.getLogger(__name__)
 
 _AT_ONCE_CHARACTERS = 16_000
 """Fewer are tokenized on the event loop, in a millisecond or two: a thread for it would take longer."""
@@ -111,12 +115,16 @@ class Classifier:
         lane = BACKGROUND if background else INTERACTIVE
         self._metrics.tokenize_seconds.observe(tokenized - started)
         self._metrics.queue_seconds.labels(lane).observe(served.waited_s)
-        results = served.outcomes[: len(posts)]
+        outcomes = [
+            outcome if not isinstance(outcome, Exception) else failed(item.post, outcome)
+            for item, outcome in zip(prepared, served.outcomes, strict=True)
+        ]
+        results = outcomes[: len(posts)]
         self._metrics.count(results, lane=lane)
         self._watch(posts, results)
         return Judgement(
             results,
-            _explanations(occlusions, results, served.outcomes[len(posts) :]),
+            _explanations(occlusions, results, outcomes[len(posts) :]),
             queue_ms=1000 * served.waited_s,
             tokenize_ms=1000 * (tokenized - started),
             inference_ms=1000 * served.ran_s,
@@ -176,6 +184,18 @@ class Classifier:
         self._metrics.batch_tokens.observe(tokens)
         self._metrics.tokens.inc(tokens)
         return results
+
+
+def failed(post: Post, error: Exception) -> Rejection:
+    """What stands in the place of a post over which the model failed; the log says where, and not what, it read."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _logger.error("%s over a post, its text left out as it may quote it:\n%s", type(error).__name__, where)
+    return Rejection(
+        id=post.id,
+        type=FAILED,
+        title="The post could not be judged",
+        detail="Something went wrong on our side; the log says where.",
+    )
 
 
 def _explanations(

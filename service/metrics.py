@@ -20,9 +20,12 @@ from prometheus_client import (
     generate_latest,
 )
 
-from earshot import ModelIdentity, Prediction, Result
+from earshot import ModelIdentity, Prediction, Rejection, Result
 from earshot.reference import Reference
 from service.drift import Drift
+
+FAILED = "internal-error"
+"""The type of a rejection that is our own fault."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -198,8 +201,9 @@ class Metrics:
     def count(self, results: Sequence[Result], *, lane: str) -> None:
         """Count what was said of some posts."""
         predictions = [result for result in results if isinstance(result, Prediction)]
-        if rejected := len(results) - len(predictions):
-            self.posts.labels("rejected", lane).inc(rejected)
+        rejections = [result for result in results if isinstance(result, Rejection)]
+        for outcome, number in Tally("failed" if each.type == FAILED else "rejected" for each in rejections).items():
+            self.posts.labels(outcome, lane).inc(number)
         if not predictions:
             return
         self.posts.labels("predicted", lane).inc(len(predictions))

@@ -194,7 +194,7 @@ class PostProblem(Wire):
     """What is wrong with one post."""
 
     type: str = Field(examples=["empty-post"])
-    """A stable word for programs: `empty-post`, `unusable-post`; in a stream also `unusable-line`, `internal-error`,
+    """A stable word for programs: `empty-post`, `unusable-post`, `internal-error`; in a stream also `unusable-line`,
     and `broken-off` as its last line."""
 
     title: str = Field(examples=["The post is empty"])

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from earshot import ModelIdentity, Post, Rejection, Result
 from service.body import parse_json
-from service.classifier import BACKGROUND
+from service.classifier import BACKGROUND, failed
 from service.errors import NotReadyError, TooManyStreamsError, UnusableRequestError
 from service.lifespan import Lifecycle, Phase
 from service.metrics import Metrics
@@ -208,14 +208,9 @@ class Stream:
             return model.identity, (await model.classifier.classify(posts, background=True)).results
         except NotReadyError:
             raise
-        except Exception as error:
-            # Unforeseen; one post is at fault, and the others are not to suffer for it.
-            if len(posts) > 1:
-                alone = [(await self._results([post]))[1][0] for post in posts]
-                return model.identity, alone
-            _logger.error("%s over a post of a stream, its text left out as it may quote it", type(error).__name__)
-            self._lifecycle.metrics.posts.labels("failed", BACKGROUND).inc()
-            return model.identity, [_failed(post) for post in posts]
+        except Exception as error:  # it came of each of them; other posts are not to suffer for it
+            self._lifecycle.metrics.posts.labels("failed", BACKGROUND).inc(len(posts))
+            return model.identity, [failed(post, error) for post in posts]
 
 
 class StreamResponse(Response):
@@ -269,15 +264,6 @@ def _unusable_line(problem: str) -> Rejection:
         type="unusable-line",
         title="The line cannot be used",
         detail=f"{problem}. A line is a post as JSON: a string, or an object with 'text' and perhaps 'id'.",
-    )
-
-
-def _failed(post: Post) -> Rejection:
-    return Rejection(
-        id=post.id,
-        type="internal-error",
-        title="The post could not be judged",
-        detail="Something went wrong on our side; the log says where.",
     )
 
 

@@ -88,7 +88,7 @@ def test_what_waits_while_the_worker_is_busy_is_run_together_up_to_the_limit(
     assert gate.batches == [[9], [1, 1, 2, 3], [5], [40]]
 
 
-def test_a_failure_hits_only_the_request_at_fault(gate: Gate, batcher: Callable[..., Batcher[int, int]]) -> None:
+def test_a_failure_hits_only_the_item_at_fault(gate: Gate, batcher: Callable[..., Batcher[int, int]]) -> None:
     made = batcher(max_batch_size=100)
     gate.open.clear()
     first = submit(made, [1])
@@ -96,8 +96,11 @@ def test_a_failure_hits_only_the_request_at_fault(gate: Gate, batcher: Callable[
     good, bad, better = submit(made, [2]), submit(made, [13, 3]), submit(made, [4])
     gate.open.set()
     assert [future.result(30).outcomes for future in (first, good, better)] == [[2], [4], [8]]
+    error, outcome = bad.result(30).outcomes
+    assert isinstance(error, ValueError)
+    assert outcome == 6
     with pytest.raises(ValueError, match="thirteen"):
-        bad.result(30)
+        submit(made, [13, 13]).result(30)
 
 
 def test_a_request_that_is_abandoned_while_it_waits_is_not_run(

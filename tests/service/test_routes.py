@@ -18,7 +18,7 @@ from service.lifespan import Lifecycle
 from service.schemas import ClassifyResponse, Health, ModelDescription, Problem
 from service.settings import Settings
 from tests.service.conftest import serving, wait_until_ready
-from tests.service.fakes import HeldPipeline
+from tests.service.fakes import HeldPipeline, MishapPipeline
 from tests.tiny import KEYWORDS, URGENT
 
 # The same as the contract's promise about scores.
@@ -88,6 +88,16 @@ def test_bad_posts_get_an_error_each_in_their_own_place(client: TestClient) -> N
     assert [result["id"] for result in results] == [None, None, "b", "c", "d", None]
     assert ["error" in result for result in results] == [False, True, True, False, True, True]
     assert {result["error"]["type"] for result in results if "error" in result} == {"unusable-post"}
+
+
+def test_a_post_over_which_the_model_fails_spoils_no_other(bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+    with serving(Settings(), lambda: MishapPipeline(bundle, threads=1)) as client:
+        results = classify(client, ["love", {"id": "m", "text": "a secret mishap"}, "", "refund"])
+        assert [result.get("category") for result in results] == ["praise", None, None, "billing"]
+        assert (results[1]["id"], results[1]["error"]["type"]) == ("m", "internal-error")
+        assert 'earshot_posts_total{lane="interactive",outcome="failed"} 1.0' in client.get("/metrics").text
+    assert "in judge" in caplog.text
+    assert "secret" not in json.dumps(results) + caplog.text
 
 
 def test_a_text_cut_within_an_emoji_is_judged(client: TestClient) -> None:
