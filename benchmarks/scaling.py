@@ -1,22 +1,26 @@
-"""How many replicas a day's posts take, and what they cost, from what `make bench` measured. Measures nothing.
+"""How many replicas a day's posts take, and what they cost, from what one replica does on this machine.
 
-python -m benchmarks.scaling [--figures runs/bench/figures.json] [--page docs/scaling.md]
+python -m benchmarks.scaling [--model default] [--page docs/scaling.md]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cells import Figures
 from benchmarks.performance_page import DOLLARS_PER_CORE_HOUR
+from benchmarks.processor import processor
+from benchmarks.served import earshot, under_load
 from benchmarks.text_between import replace_between
+from benchmarks.texts import Texts
+from earshot.bundle import Bundle
+from earshot.cpu import available_cpus
 
 _BEGIN, _END = "<!-- computed: begin -->", "<!-- computed: end -->"
 _CORES = 2
+_CONNECTIONS = 16
 _SECONDS_A_DAY = 24 * 3600
 _MILLIONS = (1, 10, 100)
 PEAK = 3.0
@@ -53,34 +57,35 @@ def need(posts_a_day: float, replica_posts_per_s: float) -> Need:
     return Need(average * PEAK, max(2, math.ceil(average * PEAK / able)), dollars)
 
 
-def computed(kept: dict[str, dict[str, Figures]]) -> str:
-    """The page's computed part."""
-    about, figures = kept["depends_on"], kept["figures"]
-    lines = [f"- {name}: {value}" for name, value in about.items()]
+def measured_and_computed(bundle: Bundle, texts: Texts) -> str:
+    """The page's part: what a replica was measured to do, and what follows."""
+    lines = [
+        f"{bundle.manifest.name} {bundle.manifest.version} ({bundle.manifest.digest}) on {available_cpus()} x "
+        f"{processor()}, load generator on the same cores, {_CONNECTIONS} connections; posts of {texts.name}."
+    ]
     for posts in (1, 16):
-        measured = figures[f"served/Earshot/{posts}/16"]
+        found = under_load(earshot(bundle.folder), texts.texts, posts, _CONNECTIONS)
         lines += [
             "",
-            f"**Posts a request: {posts}**, 16 connections: {measured['posts_per_s']:.0f} posts/s a replica, "
-            f"p99 {measured['p99_ms']:.0f} ms, {measured['memory_mb']:.0f} MB resident.",
+            f"**Posts a request: {posts}**: {found['posts_per_s']:.0f} posts/s a replica, p99 {found['p99_ms']:.0f} "
+            f"ms, {found['memory_mb']:.0f} MB resident, {found['failed']:.0f} requests failed.",
             "",
             "| million posts a day | posts/s at the peak | replicas of 2 cores | $ a day |",
             "|---|---|---|---|",
         ]
         for millions in _MILLIONS:
-            found = need(millions * 1e6, measured["posts_per_s"])
-            lines.append(f"| {millions} | {found.posts_per_s:,.0f} | {found.replicas:,} | {found.dollars_a_day:,.2f} |")
+            load = need(millions * 1e6, found["posts_per_s"])
+            lines.append(f"| {millions} | {load.posts_per_s:,.0f} | {load.replicas:,} | {load.dollars_a_day:,.2f} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Write the computed part of the page."""
+    """Measure, and write the computed part of the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--figures", type=Path, default=Path("runs/bench/figures.json"))
+    parser.add_argument("--model", default="default")
     parser.add_argument("--page", type=Path, default=Path("docs/scaling.md"))
     arguments = parser.parse_args()
-    kept = json.loads(arguments.figures.read_text())
-    replace_between(arguments.page, _BEGIN, _END, computed(kept))
+    replace_between(arguments.page, _BEGIN, _END, measured_and_computed(Bundle.load(arguments.model), Texts.find()))
     print(f"wrote {arguments.page}")
 
 

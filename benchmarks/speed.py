@@ -10,7 +10,6 @@ At the end, the table and the picture of docs/performance.md are written.
 from __future__ import annotations
 
 import argparse
-import platform
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import onnxruntime
 from benchmarks import in_process, served
 from benchmarks.cells import Cell, Cells
 from benchmarks.performance_page import write_page
+from benchmarks.processor import processor
 from benchmarks.texts import Texts
 from benchmarks.variants import PACKED_FP32, PACKED_INT8, PADDED_DYNAMIC, PADDED_FP32, PADDED_ROWS, Variants
 from earshot.bundle import Bundle
@@ -37,13 +37,6 @@ _ALL = (PACKED_INT8, PADDED_DYNAMIC, PADDED_ROWS, PACKED_FP32, PADDED_FP32)
 def encoded(bundle: Bundle, texts: list[str]) -> list[Ids]:
     """Token ids of each text, as the bundle reads it."""
     return [encoding.ids for encoding in bundle.tokenizer().encode([normalize(text) for text in texts])]
-
-
-def processor() -> str:
-    """What the processor calls itself."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def all_cells(variants: Variants, student: Bundle | None, texts: Texts) -> list[Cell]:
