@@ -17,6 +17,7 @@ from service import admin
 from service.docs import add_docs
 from service.error_handlers import add_error_handlers, refusal
 from service.errors import UnauthorizedError
+from service.examples import add_examples
 from service.feedback.recorder import Recorder
 from service.feedback.routes import router as feedback_router
 from service.feedback.schemas import FeedbackRequest
@@ -77,6 +78,7 @@ class _Application(FastAPI):
             for operation in item.values():
                 if security := security_of(path):
                     operation["security"] = security
+        add_examples(schema)
         return schema
 
 
