@@ -30,7 +30,7 @@ def rounded(encoder: nn.Module, *, when: bool) -> Iterator[None]:
     """
     layers = [module for module in encoder.modules() if isinstance(module, nn.Linear)] if when else []
     for layer in layers:
-        layer.forward = _rounded_forward(layer)  # type: ignore[method-assign]  # taken back below
+        layer.forward = _rounded_forward(layer)  # type: ignore[method-assign, assignment]  # taken back below
     try:
         yield
     finally:
