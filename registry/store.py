@@ -157,10 +157,10 @@ class Registry:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
             with self._reached():
-                source = f"models:/{reference.name}/{version.number}/artifacts/{BUNDLE}"
+                place_of_model = self._artifacts_of(version)
                 downloaded = Path(
                     download_artifacts(
-                        artifact_uri=source, dst_path=place, tracking_uri=self.uri, registry_uri=self.uri
+                        artifact_uri=f"{place_of_model}/artifacts/{BUNDLE}", dst_path=place, tracking_uri=self.uri
                     )
                 )
             bundle = Bundle.load(downloaded)
@@ -221,6 +221,13 @@ class Registry:
         return f"runs:/{version.run_id}/{place}"
 
     # Within.
+
+    def _artifacts_of(self, version: Registered) -> str:
+        """Where a version's files lie. Not by its `models:/` URI: MLflow asks its own setting's registry for those."""
+        model_id = self._client.get_model_version(self.name, str(version.number)).model_id
+        if model_id:
+            return str(self._client.get_logged_model(model_id).artifact_location)
+        return str(self._client.get_model_version_download_uri(self.name, str(version.number)))
 
     def _exists(self) -> bool:
         try:

@@ -36,6 +36,17 @@ def test_a_pulled_bundle_is_the_pushed_one(pushed: tuple[Registry, list[Register
     assert Bundle.load(tmp_path / "pulled").identity.version == "2"
 
 
+def test_another_registry_in_the_environment_is_not_asked(
+    pushed: tuple[Registry, list[Registered]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, versions = pushed
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    bundle = Registry(registry.uri, "pushed").pull(Reference("pushed", number=1), tmp_path / "pulled")
+    assert bundle.manifest.digest == versions[0].digest
+
+
 def test_the_pyfunc_gives_exactly_our_predictions(pushed: tuple[Registry, list[Registered]], tmp_path: Path) -> None:
     registry, _ = pushed
     mlflow.set_tracking_uri(registry.uri)
