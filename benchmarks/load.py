@@ -47,8 +47,10 @@ class _Connection(asyncio.Protocol):
             return
         now = time.perf_counter()
         if self._begin <= now < self._end:
-            self.latencies.append(now - self._sent)
-            self.failed += b" 200 " not in head[:16]
+            if b" 200 " in head[:16]:
+                self.latencies.append(now - self._sent)
+            else:
+                self.failed += 1
         self._received.clear()
         if now < self._end:
             self._send()
@@ -76,6 +78,8 @@ async def _load(port: int, requests: list[bytes], connections: int, seconds: flo
         made.append((await loop.create_connection(connect, "127.0.0.1", port))[1])
     await asyncio.gather(*(connection.done for connection in made))
     latencies = np.array([latency for connection in made for latency in connection.latencies])
+    if not len(latencies):
+        raise SystemExit("no request was answered with 200: ask the server once by hand")
     return {
         "requests_per_s": len(latencies) / seconds,
         "p50_ms": 1000 * float(np.quantile(latencies, 0.5)),
