@@ -96,10 +96,10 @@ def _serving(command: str = "earshot", model: str | Path = "default", **settings
         process.wait(timeout=60)
 
 
-def _expected() -> Expected:
+def _expected(model: str = "default") -> Expected:
     """Texts, each with the scores that it gets alone."""
     texts = Texts.find().texts[:_TEXTS]
-    with Pipeline.load() as pipeline:
+    with Pipeline.load(model) as pipeline:
         results = [pipeline.predict([Post(text)])[0] for text in texts]
     pairs = zip(texts, results, strict=True)
     return [(text, result.scores) for text, result in pairs if isinstance(result, Prediction)]
@@ -222,10 +222,11 @@ async def _until(holds: Any) -> None:  # noqa: ANN401 — a condition
 
 @main.command("half-load")
 @click.option("--seconds", default=20.0)
-def half_load(seconds: float) -> None:
+@click.option("--model", default="default", show_default=True)
+def half_load(seconds: float, model: str) -> None:
     """One post a request, at half the rate that 16 busy connections reach."""
-    expected = _expected()
-    with _serving() as service:
+    expected = _expected(model)
+    with _serving(model=model) as service:
         full = asyncio.run(Callers(service.port, expected).call(16, 10))
         rate = full.statuses[200] / 10 / 2
         latencies, overheads = asyncio.run(_at_rate(service.port, expected, rate, seconds))

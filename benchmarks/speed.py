@@ -10,6 +10,7 @@ At the end, the table and the picture of docs/performance.md are written.
 from __future__ import annotations
 
 import argparse
+import json
 from functools import partial
 from pathlib import Path
 
@@ -88,6 +89,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/bench"))
     parser.add_argument("--budget", type=float, default=3600, help="Begin nothing new after so many seconds")
     parser.add_argument("--page", type=Path, default=Path("docs/performance.md"))
+    parser.add_argument(
+        "--only", default="", metavar="PREFIX", help="Measure only such cells, such as served/, and print them"
+    )
     arguments = parser.parse_args()
     bundle, texts = Bundle.load(arguments.model), Texts.find()
     student = Bundle.load(arguments.student) if arguments.student else None
@@ -101,7 +105,11 @@ def main() -> None:
     }
     cells = Cells(arguments.work / "figures.json", about)
     everything = all_cells(Variants(bundle, arguments.work / bundle.manifest.digest[7:19]), student, texts)
-    if cells.measure(everything, arguments.budget):
+    if arguments.only:
+        cells.measure([cell for cell in everything if cell.name.startswith(arguments.only)], arguments.budget)
+        found = {name: figures for name, figures in cells.figures.items() if name.startswith(arguments.only)}
+        print(json.dumps(found, indent=1))
+    elif cells.measure(everything, arguments.budget):
         write_page(arguments.page, about, cells.figures)
         print(f"wrote {arguments.page}")
     else:
