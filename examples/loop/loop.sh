@@ -18,7 +18,7 @@ trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 
 say "An MLflow server: tracking and registry"
 port=$(free_port)
-export MLFLOW_TRACKING_URI=http://127.0.0.1:$port MLFLOW_DISABLE_TELEMETRY=true
+export MLFLOW_TRACKING_URI=http://127.0.0.1:$port MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 mlflow server --host 127.0.0.1 --port "$port" --workers 1 --artifacts-destination "$PWD/artifacts" \
   --backend-store-uri "${MLFLOW_DATABASE:-sqlite:///$PWD/mlflow.db}" >mlflow.log 2>&1 &
 until curl -fs "$MLFLOW_TRACKING_URI/health" >/dev/null; do sleep 0.2; done

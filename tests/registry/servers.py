@@ -45,7 +45,12 @@ class MlflowServer:
             command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
             command += ["--backend-store-uri", self.database, "--artifacts-destination", str(self.artifacts)]
             self.process = subprocess.Popen(
-                [*command, "--workers", "1"], stdout=log, stderr=log, start_new_session=True, cwd=self.folder
+                [*command, "--workers", "1"],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=self.folder,
+                env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             )
         wait_for(f"{self.uri}/health")
 

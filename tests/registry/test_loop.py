@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,23 +14,19 @@ import pytest
 LOOP = Path(__file__).parents[2] / "examples" / "loop" / "loop.sh"
 
 
-def walk(folder: Path, **environment: str) -> str:
+def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
     # A test that ran before may have told MLflow of a server of its own.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [LOOP, folder],
-        env=inherited | {"PATH": path} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:]
-    return done.stdout
+    with (folder / "loop.log").open("w") as log:
+        return subprocess.Popen(
+            [LOOP, folder], env=inherited | {"PATH": path} | environment, stdout=log, stderr=log, text=True
+        )
 
 
-def check(said: str, folder: Path) -> None:
+def check(process: subprocess.Popen[str], folder: Path) -> None:
+    code, said = process.wait(), (folder / "loop.log").read_text()
+    assert code == 0, said[-4000:]
     assert "refused: version 3" in said
     assert "rolled back: version 1" in said
     rows = [json.loads(line) for line in (folder / "corrected.jsonl").read_text().splitlines()]
@@ -40,11 +36,23 @@ def check(said: str, folder: Path) -> None:
     assert comparison["verdict"] == "fail"
 
 
-@pytest.mark.timeout(900)
-def test_the_loop_goes_round_on_sqlite(tmp_path: Path) -> None:
-    check(walk(tmp_path), tmp_path)
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """Goes round while the other does: each waits for one process at a time."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    process = start(folder)
+    yield process, folder
+    process.terminate()
+    process.wait()
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("on_sqlite")
 def test_the_loop_goes_round_on_postgresql(tmp_path: Path, postgresql: Callable[[], str]) -> None:
-    check(walk(tmp_path, MLFLOW_DATABASE=postgresql().replace("postgresql:", "postgresql+psycopg:", 1)), tmp_path)
+    database = postgresql().replace("postgresql:", "postgresql+psycopg:", 1)
+    check(start(tmp_path, MLFLOW_DATABASE=database), tmp_path)
+
+
+@pytest.mark.timeout(900)
+def test_the_loop_goes_round_on_sqlite(on_sqlite: tuple[subprocess.Popen[str], Path]) -> None:
+    check(*on_sqlite)
