@@ -9,16 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
-from types import FrameType
 from typing import BinaryIO
 
 import click
@@ -141,31 +137,6 @@ def classify(
     click.echo(f"earshot: {tally}, written to {output}", err=True)
 
 
-@contextmanager
-def _interrupts_wait() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C into a question asked between chunks; a second one interrupts at once.
-
-    Raised wherever the interpreter happens to be, an interrupt can be lost in somebody's callback.
-    """
-    asked: list[int] = []
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if asked:
-            signal.default_int_handler(number, frame)
-        asked.append(number)
-
-    ours = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    if not ours or before is not signal.default_int_handler:  # whoever handles it otherwise means it
-        yield lambda: False
-        return
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def open_journal(output: Path, depends_on: Mapping[str, str], table: Table, *, restart: bool = False) -> Journal:
     """The journal that lies beside an output while it is not complete.
 
@@ -243,11 +214,8 @@ class Job:
             kind: `jsonl`, `csv` or `parquet`.
             journal: Keeps the results meanwhile; removed in the end.
         """
-        with _interrupts_wait() as asked_to_stop:
-            for results in self._judged(journal.done):
-                journal.extend(results)
-                if asked_to_stop():
-                    raise KeyboardInterrupt
+        for results in self._judged(journal.done):
+            journal.extend(results)
         tally = Tally()
         target = output.resolve()  # through a link, so that the link stays
         unfinished = target.with_name(f".{target.name}.{os.getpid()}")
