@@ -444,7 +444,14 @@ def test_judging_rows_keeps_their_order_whatever_they_hold(tiny_pipeline: Pipeli
 
 def start(model: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "earshot", "classify", "--model", str(model), *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Tests that run in the background of a shell inherit an ignored Ctrl-C, and would hand it on.
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_heed_control_c
+    )
+
+
+def _heed_control_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_control_c_keeps_the_progress_and_says_how_to_go_on(tmp_path: Path, model: Path) -> None:
