@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +30,6 @@ class SuiteJudge:
         output: The folder to leave the results in, by version and `comparison`.
         data_roots: Where suites' data may lie.
         say: Told what is going on, a line at a time.
-        evaluate: Judges a bundle on a suite.
     """
 
     registry: Registry
@@ -39,7 +37,6 @@ class SuiteJudge:
     output: Path
     data_roots: tuple[Path, ...]
     say: Say
-    evaluate: Callable[[Request], EvaluationResults] = run
 
     def __call__(self, champion: Registered | None, challenger: Registered) -> Ruling:
         """Judge both on the same posts, and compare.
@@ -73,7 +70,7 @@ class SuiteJudge:
         reference = Reference(self.registry.name, number=version.number)
         with tempfile.TemporaryDirectory() as place:
             bundle = self.registry.pull(reference, Path(place) / "bundle")
-            return self.evaluate(
+            return run(
                 Request(
                     model=str(bundle.folder),
                     suite=self.suite,
