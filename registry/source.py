@@ -32,17 +32,16 @@ class RegistrySource:
     """A registered version as the service's model.
 
     Args:
-        model: `models:/NAME@ALIAS`, which is followed, or `models:/NAME/NUMBER`.
-        registry: Where; by default MLflow's own setting, `MLFLOW_TRACKING_URI`.
-        cache: The folder that keeps bundles; by default `$EARSHOT_CACHE`, else `~/.cache/earshot`.
+        model: `models:/NAME@ALIAS`, which is followed, or `models:/NAME/NUMBER`, where MLflow's own setting says,
+            `MLFLOW_TRACKING_URI`; kept in `$EARSHOT_CACHE`, else in `~/.cache/earshot`.
     """
 
     local = False
 
-    def __init__(self, model: str, *, registry: Registry | None = None, cache: Path | None = None) -> None:
+    def __init__(self, model: str) -> None:
         self._reference = Reference.parse(model)
-        self._registry = registry
-        self._cache = cache or _default_cache()
+        self._registry: Registry | None = None
+        self._cache = _cache()
 
     def revision(self) -> str:
         """The number of the version that is meant.
@@ -113,7 +112,7 @@ class RegistrySource:
         return (number, folder) if folder.is_dir() else None
 
 
-def _default_cache() -> Path:
+def _cache() -> Path:
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
         return Path(chosen)
