@@ -80,7 +80,8 @@ class OptimizationConfig(_Section):
         patience: Stop after so many epochs in a row without a better one; by default never before `epochs`.
         batch_size: Posts per step, all processes together.
         max_batch_tokens: Tokens, padding included, that a process sends through the network at once. A batch with more
-            goes in parts whose gradients are added up: that bounds memory, and the step stays the same.
+            goes in parts whose gradients are added up: that bounds memory, and the step stays the same. By default
+            1,024 on a CPU, whose cache then holds the activations (docs/experiments.md, 7), and 16,384 on a GPU.
         learning_rate: Peak of the schedule.
         head_learning_rate: The same for the heads, which start from little; by default that of the encoder.
         layer_decay: Each layer below the last learns at so many times the rate of the one above it (Howard & Ruder
@@ -98,7 +99,7 @@ class OptimizationConfig(_Section):
     keep: Literal["best", "last"] = "best"
     patience: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=1)
-    max_batch_tokens: int = Field(default=16_384, ge=1)
+    max_batch_tokens: int | None = Field(default=None, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
     head_learning_rate: float | None = Field(default=None, gt=0)
     layer_decay: float = Field(default=1.0, gt=0, le=1)

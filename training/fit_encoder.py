@@ -33,6 +33,8 @@ from training.targets import Targets, Totals
 from training.validation import selection_score, validation_figures
 
 _ENCODED_AT_ONCE = 2048
+_CPU_TOKENS = 1_024
+_GPU_TOKENS = 16_384
 _GO_ON = "the same command with --resume goes on from there"
 
 EpochEnd = Callable[[int, dict[str, float]], None]
@@ -98,6 +100,8 @@ class EncoderFit:
         self._network = self.processes.prepare(self.model)
         precision = config.optimization.precision
         self.bf16 = self.processes.gains_by_bf16() if precision == "auto" else precision == "bf16"
+        on_cpu = self.processes.device.type == "cpu"
+        self.max_batch_tokens = config.optimization.max_batch_tokens or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
 
     def run(
         self,
@@ -272,7 +276,7 @@ class EncoderFit:
             The batch's loss.
         """
         settings, processes = self.config.optimization, self.processes
-        mine = parts(rows, ids, settings.max_batch_tokens, process=processes.index, processes=processes.count)
+        mine = parts(rows, ids, self.max_batch_tokens, process=processes.index, processes=processes.count)
         *first, last = mine
         totals = train.targets.take(rows).totals()
         optimizer.zero_grad(set_to_none=True)
@@ -361,5 +365,5 @@ class EncoderFit:
         return [
             batch[piece]
             for batch in batches
-            for piece in pieces([len(ids[row]) for row in batch], settings.max_batch_tokens)
+            for piece in pieces([len(ids[row]) for row in batch], self.max_batch_tokens)
         ]
