@@ -1,4 +1,4 @@
-"""`earshot train` and `earshot tune`: the command line of training."""
+"""`earshot train`, `earshot teach` and `earshot tune`: the command line of training."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from earshot.parity import ParityError
 from earshot.taxonomy import Taxonomy
 from training.config import TrainingConfig, typed
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
 _OPTIONS = (
     click.option(
         "--data",
         "data",
         multiple=True,
         required=True,
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=_FILE,
         help="Labelled posts: JSONL, CSV or Parquet with `text` and `category`. May be repeated.",
     ),
     click.option(
         "--validation",
         multiple=True,
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=_FILE,
         help="Labelled posts to validate on, instead of a part of the data. May be repeated.",
     ),
     click.option(
         "--held-out",
         "held_out",
         multiple=True,
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=_FILE,
         help="Posts that shall judge the model: they and their near-duplicates are not learned from. May be repeated.",
     ),
     click.option("--taxonomy", type=click.Path(path_type=Path), help="TOML or JSON; by default the built-in taxonomy."),
@@ -129,6 +131,56 @@ def train(
         click.echo(f"earshot: {error}", err=True)
         click.get_current_context().exit(1)
     click.echo(f"{bundle.folder}  {bundle.manifest.name} {bundle.manifest.version}  {bundle.manifest.digest}")
+
+
+@click.command()
+@_what_to_train
+@click.option("--unlabelled", multiple=True, type=_FILE, help="Posts to answer on as well. May be repeated.")
+@click.option("--folds", default=4, show_default=True, type=click.IntRange(min=2), help="How many networks.")
+@click.option("--output", required=True, type=_FILE, help="The file of answers to write, .npz.")
+def teach(
+    data: tuple[Path, ...],
+    held_out: tuple[Path, ...],
+    unlabelled: tuple[Path, ...],
+    folds: int,
+    output: Path,
+    taxonomy: Path | None,
+    config_file: Path | None,
+    base_model: str | None,
+    settings: dict[str, str],
+    columns: dict[str, str],
+    *,
+    skip_bad_rows: bool,
+    **_passed_over: object,
+) -> None:
+    """Train a teacher in folds, and write what it says of each post that it did not learn from.
+
+    The file is for `distillation.teachers`: a model that is too large to be served can teach one that is not. Nothing
+    is exported. Interrupted, the same command goes on with the fold that it was at.
+    """
+    config = _configuration(config_file, base_model, settings)
+    labels = _labels(taxonomy)
+    with needs_extra("earshot teach", "training"):
+        from training.request import Request
+        from training.teach import teach as run
+    if output.suffix != ".npz":
+        raise click.UsageError(f"--output: a file of answers ends in .npz, not in '{output.suffix}'")
+    request = Request(
+        data=data,
+        output=output,
+        validation=(),
+        held_out=held_out,
+        taxonomy=labels,
+        config=config,
+        columns=columns,
+        skip_bad_rows=skip_bad_rows,
+        tracking_uri="",
+        resume=True,
+        restart=False,
+        keep_checkpoints=False,
+        command=_command(),
+    )
+    click.echo(run(request, folds, unlabelled, _say))
 
 
 @click.command()

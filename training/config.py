@@ -90,7 +90,8 @@ class OptimizationConfig(_Section):
         warmup_fraction: Share of the steps during which the learning rate rises linearly; then it falls linearly.
         max_gradient_norm: Gradients are scaled down to it.
         rounded_epochs: In the last so many epochs the encoder computes with numbers rounded to int8, so that it learns
-            to be right with them (see `training/rounding.py`); a step takes a fifth longer.
+            to be right with them (see `training/rounding.py`); a step takes a fifth longer, and of the epochs only
+            these are kept. Without it int8 may be too far from the network to be exported (docs/experiments.md, 16).
         precision: `auto` takes bfloat16 autocast where the processor, or the GPU, computes faster with it.
         checkpoint_steps: Steps between two checkpoints.
     """
@@ -106,7 +107,7 @@ class OptimizationConfig(_Section):
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_fraction: float = Field(default=0.06, ge=0, lt=1)
     max_gradient_norm: float = Field(default=1.0, gt=0)
-    rounded_epochs: int = Field(default=0, ge=0)
+    rounded_epochs: int = Field(default=1, ge=0)
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     checkpoint_steps: int = Field(default=250, ge=1)
 
@@ -135,7 +136,7 @@ class DistillationConfig(_Section):
     """Learning from teachers' scores as well, which are averaged (Hinton et al. 2015, arXiv 1503.02531).
 
     Attributes:
-        teachers: Bundle folders with the same taxonomy.
+        teachers: Bundle folders with the same taxonomy, or files of answers that `earshot teach` wrote.
         unlabelled: Files of posts without labels, which the teachers label softly.
         label_share: Of a labelled post's target, the share of its label; the rest is the teachers'.
         unlabelled_weight: How much an unlabelled post counts, a labelled one counting 1 on average.

@@ -29,6 +29,7 @@ from training.linear_probe import fit_probe
 from training.model import PostClassifier, likeness_loss, loss
 from training.processes import Processes
 from training.rounding import rounded
+from training.scope_shift import select_scope_shift
 from training.targets import Targets, Totals
 from training.validation import selection_score, validation_figures
 
@@ -38,6 +39,7 @@ _GPU_TOKENS = 16_384
 _GO_ON = "the same command with --resume goes on from there"
 
 EpochEnd = Callable[[int, dict[str, float]], None]
+Say = Callable[[str], None]
 
 
 class TrainingInterrupted(EarshotError):
@@ -179,8 +181,11 @@ class EncoderFit:
                 train_ids = self._ids_of_epoch(train.texts, progress.epoch)
                 lengths = np.array([len(ids) for ids in train_ids], np.int64)
                 batches = length_grouped_batches(lengths, settings.batch_size, self.config.seed, progress.epoch)
-                last = progress.epoch >= settings.epochs - settings.rounded_epochs
-                with rounded(self.model.encoder, when=last):
+                first_rounded = settings.epochs - settings.rounded_epochs
+                if progress.epoch == first_rounded and progress.batch == 0:
+                    # What int8 is served from must have felt it: no epoch before these is kept.
+                    progress = replace(progress, best_score=-1.0)
+                with rounded(self.model.encoder, when=progress.epoch >= first_rounded):
                     progress = self._epoch(
                         train, train_ids, batches, optimizer, progress, total, checkpoints, stop_asked
                     )
@@ -334,6 +339,35 @@ class EncoderFit:
         vectors = pool_posts(self.model, ids, self.padding)
         category = train.targets.category.argmax(axis=1)
         return fit_probe(vectors, category, train.targets.category_weight, len(self.taxonomy.categories))
+
+    def ask(self, texts: Sequence[str]) -> Logits:
+        """Judge texts with the trained network on this process's device, which is faster than the CPU it is left on.
+
+        Args:
+            texts: Normalized texts.
+
+        Returns:
+            Logits in their order.
+        """
+        self.model.to(self.processes.device)
+        judged = self.predict(self._token_ids(texts))
+        self.model.cpu()
+        return judged
+
+    def move_scope(self, validation: Dataset, say: Say) -> None:
+        """Move the border of the out-of-scope category to where validation posts ask for it, if so configured.
+
+        Args:
+            validation: The posts to choose it on.
+            say: Told the shift.
+        """
+        aim, name = self.config.decision.scope, self.taxonomy.out_of_scope
+        if aim == "as_trained" or name is None:
+            return
+        index = self.taxonomy.category_names.index(name)
+        shift = select_scope_shift(self.ask(validation.texts).category, validation.category, index, aim)
+        self.model.shift_category(index, shift)
+        say(f"shift of '{name}' for the best {aim}: {shift:+.2f}")
 
     @torch.inference_mode()
     def predict(self, ids: list[Ids], *, exact: bool = False) -> Logits:

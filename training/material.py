@@ -56,7 +56,7 @@ class Material:
         _check_labels(dataset, request.taxonomy)
         given, given_sources = _load(request.validation, request, say) if request.validation else (None, ())
         pupil = Pupil.of(request, (*sources, *given_sources))
-        fingerprint = request.fingerprint(pupil.sources, [teacher.manifest.digest for teacher in pupil.teachers])
+        fingerprint = request.fingerprint(pupil.sources, [teacher.identity.digest for teacher in pupil.teachers])
         training, validation = _split(dataset, given, request, say)
         say(f"{len(training)} posts to learn from, {len(validation)} to validate on")
         weights = ClassWeights.of(request.config.loss, request.taxonomy, training)
@@ -69,7 +69,8 @@ def begin(request: Request, material: Material, say: Say) -> tuple[BaseModel, En
     base = base_model_of(config)
     fit = EncoderFit(base, tokenizer_of(base.tokenizer, config), config, taxonomy)
     targets = Targets.of_labels(material.training, taxonomy, material.weights, config.loss)
-    lesson = material.pupil.lesson(Lesson(material.training.texts, targets), request, say)
+    labelled = Lesson(material.training.texts, targets)
+    lesson = material.pupil.lesson(labelled, material.validation.texts, request, say)
     if config.distillation.likeness_weight > 0:
         lesson = replace(lesson, vectors=_vectors_of_whole_base(request, fit.tokenizer, lesson.texts))
     return base, fit, lesson

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from earshot.bundle import Bundle, TrainingData
+from earshot.bundle import TrainingData
 from training.config import ConfigError
 from training.fit_encoder import Lesson
 from training.held_out import apart_from
 from training.request import Request, Say
 from training.targets import Targets
-from training.teachers import ask, load_teachers
+from training.teachers import Teacher, ask, load_teachers
 from training.texts import read_texts
 
 
@@ -22,12 +23,12 @@ class Pupil:
     """Who is taught.
 
     Attributes:
-        teachers: Bundles whose scores are learned from.
+        teachers: Whose scores are learned from.
         unlabelled: Normalized texts without labels.
         sources: Every file that is learned from, labelled ones first.
     """
 
-    teachers: list[Bundle]
+    teachers: list[Teacher]
     unlabelled: list[str]
     sources: tuple[TrainingData, ...]
 
@@ -55,12 +56,19 @@ class Pupil:
             )
         return cls(load_teachers(config.teachers, request.taxonomy), texts, tuple(sources))
 
-    def lesson(self, labelled: Lesson, request: Request, say: Say) -> Lesson:
-        """Blend the teachers' opinions into the labels, and append the unlabelled posts with those alone."""
+    def lesson(self, labelled: Lesson, validation: Sequence[str], request: Request, say: Say) -> Lesson:
+        """Blend the teachers' opinions into the labels, and append the unlabelled posts with those alone.
+
+        Args:
+            labelled: What is learned without teachers.
+            validation: Texts that are validated on: teachers may have learned from them, so nothing is learned here.
+            request: The configuration.
+            say: Told how many unlabelled posts there are to learn from.
+        """
         if not self.teachers:
             return labelled
         config, taxonomy = request.config.distillation, request.taxonomy
-        texts = [*labelled.texts, *self._learnable(request)]
+        texts = [*labelled.texts, *self._learnable({*labelled.texts, *validation}, request)]
         silent = None if taxonomy.out_of_scope is None else taxonomy.category_names.index(taxonomy.out_of_scope)
         taught = Targets.of_scores(ask(self.teachers, texts, request.work / "teachers"), silent)
         own, others = np.arange(len(labelled)), np.arange(len(labelled), len(texts))
@@ -71,8 +79,8 @@ class Pupil:
         alone = taught.take(others).weighing(config.unlabelled_weight)
         return Lesson([texts[row] for row in (*own, *others)], blended.followed_by(alone))
 
-    def _learnable(self, request: Request) -> list[str]:
-        """The unlabelled posts that don't nearly repeat a held-out one."""
+    def _learnable(self, known: set[str], request: Request) -> list[str]:
+        """The unlabelled posts that are not labelled after all, and don't nearly repeat a held-out one."""
         similarity = request.config.split.near_duplicate_similarity
         apart = apart_from(self.unlabelled, request.held_out, similarity, request.columns)
-        return [text for text, is_apart in zip(self.unlabelled, apart, strict=True) if is_apart]
+        return [text for text, is_apart in zip(self.unlabelled, apart, strict=True) if is_apart and text not in known]

@@ -1,6 +1,6 @@
-"""What teachers say of posts: finished bundles, asked exactly as they are served, and averaged.
+"""What teachers say of posts, averaged: finished bundles, asked exactly as they are served, or answers in a file.
 
-Answers are kept, since asking takes minutes. Knows nothing of the network that will learn from them.
+A bundle's answers are kept, since asking takes minutes. Knows nothing of the network that will learn from them.
 """
 
 from __future__ import annotations
@@ -16,39 +16,51 @@ from earshot.bundle import Bundle
 from earshot.calibration import Scores
 from earshot.session import Logits, OnnxSession
 from earshot.taxonomy import Taxonomy
+from training.answers import SUFFIX, Answers
 from training.config import ConfigError
 
 _POSTS_AT_ONCE = 512
 
 
-def load_teachers(folders: Sequence[str], taxonomy: Taxonomy) -> list[Bundle]:
-    """Load and verify bundles.
+Teacher = Bundle | Answers
+
+
+def load_teachers(names: Sequence[str], taxonomy: Taxonomy) -> list[Teacher]:
+    """Load and verify teachers.
 
     Args:
-        folders: Their folders.
+        names: Bundle folders, or files of answers (`.npz`, see `training/answers.py`).
         taxonomy: The labels that they must have, in this order.
 
     Raises:
-        BundleError: One cannot be loaded.
-        ConfigError: One has other labels.
+        BundleError: A bundle cannot be loaded.
+        ConfigError: A file of answers cannot be read, or a teacher has other labels.
     """
-    bundles = [Bundle.load(folder) for folder in folders]
-    for bundle in bundles:
-        theirs = bundle.manifest.taxonomy
-        if (theirs.category_names, theirs.urgency_names) != (taxonomy.category_names, taxonomy.urgency_names):
-            raise ConfigError(f"distillation.teachers: {bundle.folder} has other labels than the taxonomy")
-    return bundles
+    return [
+        Answers.load(Path(name), taxonomy) if name.endswith(SUFFIX) else _load_bundle(name, taxonomy) for name in names
+    ]
 
 
-def ask(bundles: Sequence[Bundle], texts: Sequence[str], answers: Path) -> Scores:
+def _load_bundle(folder: str, taxonomy: Taxonomy) -> Bundle:
+    bundle = Bundle.load(folder)
+    theirs = bundle.manifest.taxonomy
+    if (theirs.category_names, theirs.urgency_names) != (taxonomy.category_names, taxonomy.urgency_names):
+        raise ConfigError(f"distillation.teachers: {bundle.folder} has other labels than the taxonomy")
+    return bundle
+
+
+def ask(teachers: Sequence[Teacher], texts: Sequence[str], kept: Path) -> Scores:
     """The mean of the teachers' calibrated scores.
 
     Args:
-        bundles: At least one.
+        teachers: At least one.
         texts: Normalized texts.
-        answers: A folder that keeps each teacher's answers.
+        kept: A folder that keeps each bundle's answers.
+
+    Raises:
+        ConfigError: A file of answers lacks some of the texts.
     """
-    said = [_ask_one(bundle, texts, answers) for bundle in bundles]
+    said = [one.of(texts) if isinstance(one, Answers) else _ask_one(one, texts, kept) for one in teachers]
     urgency = [scores.urgency for scores in said if scores.urgency is not None]
     return Scores(
         category=np.mean([scores.category for scores in said], axis=0),

@@ -30,7 +30,6 @@ from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
 from training.material import Material, base_model_of, begin, tokenizer_of
 from training.plots import RiskCoverage, plot_confusion, plot_risk_coverage
 from training.request import Request, Say
-from training.scope_shift import select_scope_shift
 from training.select_thresholds import select_thresholds
 from training.torch_weights import save_weights
 from training.tracking import Run, tracked
@@ -168,7 +167,7 @@ def _fit_encoder(request: Request, material: Material, run: Run, say: Say, *, re
     if request.keep_checkpoints:
         save_encoder(fit.model.encoder, base, request.work / "encoder")
     ids = [encoding.ids for encoding in tokenizer.encode(validation.texts)]
-    _move_scope(fit, ids, validation, request, say)
+    fit.move_scope(validation, say)
     tokenizer_path = request.work / "tokenizer.json"
     tokenizer_path.write_text(base.tokenizer, encoding="utf-8")
     say("exporting to ONNX and comparing with the network")
@@ -199,17 +198,6 @@ def _typical_posts(training: Dataset, tokenizer: Tokenizer, seed: int) -> list[I
     """Token ids of some training posts, that int8 is fitted to."""
     rows = np.random.default_rng(seed).permutation(len(training))[:_TYPICAL_POSTS]
     return [encoding.ids for encoding in tokenizer.encode([training.texts[row] for row in rows])]
-
-
-def _move_scope(fit: EncoderFit, ids: list[Ids], validation: Dataset, request: Request, say: Say) -> None:
-    """Move the border of the out-of-scope category to where validation posts ask for it."""
-    aim, taxonomy = request.config.decision.scope, request.taxonomy
-    if aim == "as_trained" or taxonomy.out_of_scope is None:
-        return
-    index = taxonomy.category_names.index(taxonomy.out_of_scope)
-    shift = select_scope_shift(fit.predict(ids).category, validation.category, index, aim)
-    fit.model.shift_category(index, shift)
-    say(f"shift of '{taxonomy.out_of_scope}' for the best {aim}: {shift:+.2f}")
 
 
 def _fit_tfidf(request: Request, training: Dataset, validation: Dataset) -> _Fit:

@@ -65,11 +65,13 @@ class Outcome:
         recipe: The benchmark.
         judged: Its models, at least one.
         command: What was typed.
+        judged_as: What the figures are those of.
     """
 
     recipe: Recipe
     judged: Sequence[Judged]
     command: str
+    judged_as: str = "int8 bundle"
 
     def by_seed(self, metric: str) -> dict[int, float]:
         """A metric of each seed; the mean over the folds where there are some."""
@@ -89,6 +91,7 @@ class Outcome:
             "recipe": self.recipe.name,
             "split": self.recipe.split,
             "command": self.command,
+            "judged_as": self.judged_as,
             "figures": {metric: self._summary(metric) for metric in self.recipe.metrics},
             "published": [{"by": one.by, "figures": dict(one.figures)} for one in self.recipe.published],
             "models": [self._model(one) for one in self.judged],
@@ -128,7 +131,9 @@ class Outcome:
         seeds = list(dict.fromkeys(one.seed for one in self.judged))
         digests = ", ".join(f"`{one.results['model']['digest'][:19]}`" for one in self.judged)
         cells = " | ".join(map(self._cell, self.recipe.metrics))
-        return f"| **Earshot**, int8 bundle, `{self.command}` | {cells} | {', '.join(map(str, seeds))} | {digests} |"
+        return (
+            f"| **Earshot**, {self.judged_as}, `{self.command}` | {cells} | {', '.join(map(str, seeds))} | {digests} |"
+        )
 
     def _cell(self, metric: str) -> str:
         found = self._summary(metric)

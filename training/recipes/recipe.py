@@ -92,3 +92,8 @@ class Recipe:
     def config(self) -> Path:
         """The training configuration, a file for `earshot train --config`."""
         return Path(__file__).with_name(f"{self.name}.toml")
+
+    @property
+    def teacher_config(self) -> Path:
+        """The configuration of a larger encoder that is cross-fitted to teach, a file for `earshot teach --config`."""
+        return Path(__file__).with_name(f"{self.name}.teacher.toml")

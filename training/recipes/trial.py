@@ -58,14 +58,18 @@ class Trial:
         """The folder of the evaluation."""
         return self.folder / "evaluation"
 
+    def all_settings(self) -> dict[str, str]:
+        """What is put over the recipe's configuration, by dotted name."""
+        return {**self.part.settings, **dict(setting.split("=", 1) for setting in self.settings)}
+
     def train_arguments(self) -> list[str]:
         """What `earshot train` is asked."""
         arguments = ["train", "--config", str(self.recipe.config), "--taxonomy", str(self.work.taxonomy)]
         arguments += ["--data", str(self.part.train)]
         if self.part.validation is not None:
             arguments += ["--validation", str(self.part.validation)]
-        for setting in (f"seed={self.seed}", *self.settings):
-            arguments += ["--set", setting]
+        for name, value in {"seed": str(self.seed), **self.all_settings()}.items():
+            arguments += ["--set", f"{name}={value}"]
         return [*arguments, "--output", str(self.bundle), "--resume"]
 
     def eval_arguments(self) -> list[str]:

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +37,14 @@ class Part:
         train: Labelled file to learn from.
         validation: Labelled file that upstream gives to choose by, or None.
         test: Labelled file to judge on.
+        settings: Of the training on it, put over the recipe's configuration.
     """
 
     name: str
     train: Path
     validation: Path | None
     test: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
