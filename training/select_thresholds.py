@@ -17,16 +17,15 @@ def select_thresholds(scores: Scores, data: Dataset, config: DecisionConfig, wei
 
     Args:
         scores: Calibrated scores of the served graph on the validation posts, in order.
-        data: The validation posts; ambiguous ones, where readers disagree, don't judge the confidence
-            unless all are.
+        data: The validation posts, ambiguous ones among them, as a stream holds them too: chosen without them, the
+            confidence asked for is too low (docs/experiments.md, 16).
         config: Target risk and review share.
         weights: How much each label counted in training: risk and share are those of that mix.
     """
-    clear = ~data.ambiguous if not data.ambiguous.all() else np.ones(len(data), bool)
-    ordered = np.sort(scores.category[clear], axis=1)
+    ordered = np.sort(scores.category, axis=1)
     confidence, margin = ordered[:, -1], ordered[:, -1] - ordered[:, -2]
-    counts = weights.of_categories(data)[clear]
-    wrong = scores.category[clear].argmax(axis=1) != data.category[clear]
+    counts = weights.of_categories(data)
+    wrong = scores.category.argmax(axis=1) != data.category
     return Thresholds(
         min_confidence=_confidence_threshold(confidence, wrong, margin >= config.min_margin, counts, config),
         min_margin=config.min_margin,

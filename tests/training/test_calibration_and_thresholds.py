@@ -83,12 +83,17 @@ def test_no_more_posts_are_sent_to_review_than_people_can_look_at(overconfident:
     assert (scores.category.max(axis=1) < threshold).mean() <= 0.15
 
 
-def test_ambiguous_posts_do_not_judge_the_confidence(overconfident: tuple[Logits, Dataset]) -> None:
+def test_ambiguous_posts_judge_the_confidence_too_for_a_stream_holds_them(
+    overconfident: tuple[Logits, Dataset],
+) -> None:
     logits, data = overconfident
     scores = Calibration(category_temperature=3).apply(logits)
+    config = DecisionConfig(target_risk=0.1, max_review_share=1.0, min_margin=0.0)
     wrong = scores.category.argmax(axis=1) != data.category
     marked = Dataset(data.texts, data.category, data.passing, data.urgency, ambiguous=wrong)
-    assert select_thresholds(scores, marked, DecisionConfig(min_margin=0.0), ALIKE).min_confidence == 0.0
+    threshold = select_thresholds(scores, marked, config, ALIKE).min_confidence
+    assert threshold == select_thresholds(scores, data, config, ALIKE).min_confidence
+    assert wrong[scores.category.max(axis=1) >= threshold].mean() <= 0.1
 
 
 def test_risk_and_share_are_those_of_the_mix_that_the_weights_stand_for(

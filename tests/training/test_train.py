@@ -251,6 +251,19 @@ def test_a_training_stops_when_patience_is_at_its_end(
     assert ended == list(range(epochs))
 
 
+@pytest.mark.parametrize(("rounded", "kept"), [(0, 0), (1, 2), (2, 1)])
+def test_an_epoch_that_has_not_felt_int8_is_not_kept_where_others_have(
+    rounded: int, kept: int, tiny_encoder: Path, authored_file: Path, tmp_path: Path
+) -> None:
+    halves = _Halves(tiny_encoder, authored_file, tmp_path)
+    # Without a learning rate worth the name every epoch is as good as the first.
+    settings = {"epochs": 3, "batch_size": 48, "learning_rate": 1e-30, "rounded_epochs": rounded}
+    halves.config = TrainingConfig.model_validate({"model": {"max_tokens": 64}, "optimization": settings})
+    halves.run("rounded")
+    state = torch.load(tmp_path / "rounded" / "last.pt", weights_only=True)
+    assert state["progress"]["best_epoch"] == kept
+
+
 @pytest.mark.parametrize(
     ("step", "said"),
     [(3, "in epoch 1 after step 4 of 6"), (5, "in epoch 1 after step 6 of 6"), (8, "in epoch 2 after step 3 of 6")],

@@ -144,8 +144,8 @@ def figures_of(truth: Labels, said: Labels, taxonomy: Taxonomy, seed: int) -> di
     }
     if taxonomy.out_of_scope is not None:
         outside = taxonomy.category_names.index(taxonomy.out_of_scope)
-        metrics["in_scope_accuracy"] = lambda y, s: float((s == y)[y != outside].mean())
-        metrics["out_of_scope_recall"] = lambda y, s: float((s == outside)[y == outside].mean())
+        metrics["in_scope_accuracy"] = lambda y, s: _share_right(y, s, y != outside)
+        metrics["out_of_scope_recall"] = lambda y, s: _share_right(y, s, y == outside)
     figures = [
         {"metric": name} | _with_interval(metric, truth, said, seed, _posts(name, truth, taxonomy))
         for name, metric in metrics.items()
@@ -162,6 +162,11 @@ def figures_of(truth: Labels, said: Labels, taxonomy: Taxonomy, seed: int) -> di
     return {"figures": figures, "categories": rows}
 
 
+def _share_right(truth: Labels, said: Labels, among: npt.NDArray[np.bool_]) -> float:
+    """Accuracy on some posts; not a number where there are none, as in a small resample."""
+    return float((said == truth)[among].mean()) if among.any() else float("nan")
+
+
 def _posts(metric: str, truth: Labels, taxonomy: Taxonomy) -> int:
     if taxonomy.out_of_scope is None or not metric.endswith(("in_scope_accuracy", "out_of_scope_recall")):
         return len(truth)
@@ -173,7 +178,7 @@ def _with_interval(metric: Any, truth: Labels, said: Labels, seed: int, posts: i
     random = np.random.default_rng(seed)
     samples = (random.integers(0, len(truth), len(truth)) for _ in range(_RESAMPLES))
     values = [float(metric(truth[rows], said[rows])) for rows in samples]
-    low, high = np.quantile(values, [0.025, 0.975])
+    low, high = np.nanquantile(values, [0.025, 0.975])
     return {"value": float(metric(truth, said)), "low": float(low), "high": float(high), "n": posts}
 
 

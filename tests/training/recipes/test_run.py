@@ -63,3 +63,29 @@ def test_a_command_that_fails_ends_the_recipe(tmp_path: Path, capfd: pytest.Capt
     assert done.exit_code == 2
     assert "optimization.epochs" in done.output + capfd.readouterr().err
     assert not (tmp_path / "work" / "results.json").exists()
+
+
+@pytest.mark.usefixtures("sentences")
+def test_a_network_is_judged_without_being_exported_and_learns_from_a_teacher(
+    tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    small = ("--set", f"model.base_model={tiny_encoder}", "--set", "optimization.epochs=1")
+    arguments = (*small, "--network", "--teacher", str(tiny_encoder), "--seeds", "4", "5")
+    done = _run(tmp_path, *arguments)
+    assert done.exit_code == 0, done.output
+    work = tmp_path / "work"
+    assert (work / "teacher.npz").is_file()
+    assert not list(work.rglob("model.onnx"))
+    found = json.loads((work / "results.json").read_text(encoding="utf-8"))
+    assert found["judged_as"] == "network in PyTorch"
+    assert [model["seed"] for model in found["models"]] == [4, 5]
+    assert found["figures"]["macro_f1"]["n"] == 3
+    for model in found["models"]:
+        figure = model["figures"]["macro_f1"]
+        assert figure["low"] <= figure["value"] <= figure["high"]
+
+    kept = {path: path.stat().st_mtime_ns for path in work.rglob("network.json")}
+    assert len(kept) == 2
+    assert _run(tmp_path, *arguments).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
