@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: help serve test check lint types imports spelling audit format docs bench model student small baseline loop clean
+.PHONY: help serve test check lint types imports spelling audit format docs bench model answers small baseline loop clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -49,25 +49,27 @@ bench: $(VENV)/.dev  ## Measure speed against the machine's limit and peers, int
 	$(BIN)/python -m benchmarks.speed --model $(MODEL) $(if $(STUDENT),--student $(STUDENT))
 
 EARSHOT_DATA ?= ../shared/data
-POSTS := --data $(EARSHOT_DATA)/posts/train.jsonl --data data/authored.jsonl --held-out $(EARSHOT_DATA)/posts/benchmark.jsonl
-# Interrupted, they go on where they were.
-model: $(VENV)/.dev  ## Train the embedded model again (half an hour to an hour on 2 cores)
-	$(BIN)/earshot train --config training/recipes/default.toml $(POSTS) --output earshot/models/default --resume
-	$(BIN)/python -m training.add_reference earshot/models/default $(EARSHOT_DATA)/posts/train.jsonl data/authored.jsonl
+POSTS := --data runs/data/public.jsonl --data data/authored.jsonl --data data/authored-2.jsonl \
+  --held-out $(EARSHOT_DATA)/posts/benchmark.jsonl
+UNLABELLED := $(EARSHOT_DATA)/posts/unlabelled.jsonl
+# Interrupted, they go on where they were; what is there already stays.
+model: runs/default  ## Train the embedded model again (an hour and a half on 2 cores with the teacher's answers there)
+	cp runs/default/manifest.json runs/default/model.onnx runs/default/model_card.md runs/default/tokenizer.json earshot/models/default/
+	$(BIN)/python -m training.add_reference earshot/models/default runs/data/public.jsonl data/authored.jsonl
 
-UNLABELLED := --set 'distillation.unlabelled=["$(EARSHOT_DATA)/posts/unlabelled.jsonl"]'
-student: runs/student  ## Distil two teachers into one network (two hours with the teachers; those that are there stay)
-small: runs/small  ## Distil the student into a network of 3 layers
+small: runs/small  ## Distil the embedded model into a network of 3 layers (an hour on 2 cores)
+answers: runs/answers/mpnet.npz  ## Cross-fit the teacher in runs/mpnet (five minutes on a GPU, days on 2 cores)
 
-runs/student: runs/teacher-a runs/teacher-b
-runs/small: runs/student
-runs/student runs/small: $(VENV)/.dev
-	$(BIN)/earshot train --config training/recipes/$(@F).toml $(POSTS) $(UNLABELLED) --output $@ --keep-checkpoints --resume
+runs/small: | runs/default
+runs/default runs/small: | $(VENV)/.dev runs/data/public.jsonl runs/answers/mpnet.npz
+	$(BIN)/earshot train --config training/recipes/$(@F).toml $(POSTS) --set 'distillation.unlabelled=["$(UNLABELLED)"]' \
+	  --output $@ --keep-checkpoints --resume
 
-runs/teacher-a: RECIPE = default
-runs/teacher-b: RECIPE = teacher-b
-runs/teacher-%: $(VENV)/.dev
-	$(BIN)/earshot train --config training/recipes/$(RECIPE).toml $(POSTS) --output $@ --keep-checkpoints --resume
+runs/answers/mpnet.npz: | $(VENV)/.dev runs/data/public.jsonl
+	$(BIN)/earshot teach --config training/recipes/teacher.toml $(POSTS) --unlabelled $(UNLABELLED) --output $@
+
+runs/data/public.jsonl: | $(VENV)/.dev
+	$(BIN)/earshot data join $(EARSHOT_DATA)/posts/train.jsonl $(UNLABELLED) --overlays data/overlays --overlays data/overlays-2 -o $@
 
 baseline: $(VENV)/.dev  ## Train the TF-IDF baseline on the same data
 	$(BIN)/earshot train --config training/recipes/baseline.toml --data $(EARSHOT_DATA)/posts/train.jsonl \

@@ -198,6 +198,29 @@ def overlay(
         click.echo(f"wrote {path}: {count:,} rows")
 
 
+@data.command("join")
+@click.argument("posts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--overlays",
+    multiple=True,
+    default=("data/overlays",),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="A folder of label overlays; of two that name the same post the later one's label is taken. May be repeated.",
+)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The JSONL file to write.")
+def join_labels(posts: tuple[Path, ...], overlays: tuple[Path, ...], output: Path) -> None:
+    """Put the labels of overlays to public POSTS that you already have, by source, key and SHA-256 of the text."""
+    with needs_extra("earshot data", "training"):
+        from training.data.join import join
+    joined = join(posts, [Path(folder) for folder in overlays])
+    joined.write(output)
+    click.echo(f"wrote {output}: {len(joined.rows):,} labelled posts; {joined.unlabelled:,} posts have no label")
+    if joined.missing:
+        click.echo(f"earshot: {joined.missing:,} labels have no post in these files", err=True)
+        click.get_current_context().exit(1)
+
+
 @data.command("export-feedback")
 @click.option("-o", "--output", default="runs/feedback.jsonl", show_default=True, type=click.Path(path_type=Path))
 @click.option(
