@@ -52,7 +52,7 @@ def test_every_command_shown_is_understood(line: str) -> None:
 
 
 def test_every_configuration_shown_loads(tmp_path: Path) -> None:
-    plain, search = _blocks("toml")
+    plain, search, taught = _blocks("toml")
     path = tmp_path / "shown.toml"
     path.write_text(plain, encoding="utf-8")
     assert TrainingConfig.load(path).loss.class_weights == "sqrt"
@@ -60,6 +60,8 @@ def test_every_configuration_shown_loads(tmp_path: Path) -> None:
     space = SearchConfig.load(path, TrainingConfig.load(path)).space
     assert space.keys() <= DEFAULT_SPACE.keys()
     assert all(space[name] == DEFAULT_SPACE[name] for name in space), "what is shown is what the default is"
+    path.write_text(taught, encoding="utf-8")
+    assert TrainingConfig.load(path).distillation.teachers == ("answers.npz",)
 
 
 def test_the_python_shown_runs(
