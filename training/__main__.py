@@ -16,7 +16,7 @@ from training.config import TrainingConfig, typed
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
-_OPTIONS = (
+_DATA_OPTIONS = (
     click.option(
         "--data",
         "data",
@@ -24,12 +24,6 @@ _OPTIONS = (
         required=True,
         type=_FILE,
         help="Labelled posts: JSONL, CSV or Parquet with `text` and `category`. May be repeated.",
-    ),
-    click.option(
-        "--validation",
-        multiple=True,
-        type=_FILE,
-        help="Labelled posts to validate on, instead of a part of the data. May be repeated.",
     ),
     click.option(
         "--held-out",
@@ -44,15 +38,30 @@ _OPTIONS = (
     set_option,
     column_option,
     click.option("--skip-bad-rows", is_flag=True, help="Leave unusable rows out instead of refusing the file."),
+)
+_BUNDLE_OPTIONS = (
+    click.option(
+        "--validation",
+        multiple=True,
+        type=_FILE,
+        help="Labelled posts to validate on, instead of a part of the data. May be repeated.",
+    ),
     click.option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", default="sqlite:///mlflow.db", show_default=True),
 )
 
 
-def _what_to_train(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of everything that trains."""
-    for option in reversed(_OPTIONS):
+def _what_to_learn(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of everything that learns."""
+    for option in reversed(_DATA_OPTIONS):
         command = option(command)
     return command
+
+
+def _what_to_train(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of everything that trains what may become a bundle."""
+    for option in reversed(_BUNDLE_OPTIONS):
+        command = option(command)
+    return _what_to_learn(command)
 
 
 def _configuration(file: Path | None, base_model: str | None, settings: dict[str, str]) -> TrainingConfig:
@@ -134,7 +143,7 @@ def train(
 
 
 @click.command()
-@_what_to_train
+@_what_to_learn
 @click.option("--unlabelled", multiple=True, type=_FILE, help="Posts to answer on as well. May be repeated.")
 @click.option("--folds", default=4, show_default=True, type=click.IntRange(min=2), help="How many networks.")
 @click.option("--output", required=True, type=_FILE, help="The file of answers to write, .npz.")
@@ -151,7 +160,6 @@ def teach(
     columns: dict[str, str],
     *,
     skip_bad_rows: bool,
-    **_passed_over: object,
 ) -> None:
     """Train a teacher in folds, and write what it says of each post that it did not learn from.
 
@@ -161,8 +169,11 @@ def teach(
     config = _configuration(config_file, base_model, settings)
     labels = _labels(taxonomy)
     with needs_extra("earshot teach", "training"):
+        from training.processes import Processes
         from training.request import Request
         from training.teach import teach as run
+    if Processes().count > 1:
+        raise click.UsageError("a teacher is cross-fitted in one process: launch it without accelerate or torchrun")
     if output.suffix != ".npz":
         raise click.UsageError(f"--output: a file of answers ends in .npz, not in '{output.suffix}'")
     request = Request(

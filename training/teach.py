@@ -41,7 +41,8 @@ def teach(request: Request, folds: int, unlabelled: Sequence[Path], say: Say) ->
     similarity = config.split.near_duplicate_similarity
     learned = _apart(dataset, request, similarity, say)
     cut = folds_of(learned, near_duplicate_groups(learned.texts, similarity), folds, config.seed)
-    work = CrossFit(learned, others, config, request.taxonomy, request.work, request.fingerprint(sources, digests))
+    fingerprint = f"{request.fingerprint(sources, digests)} in {folds} folds"
+    work = CrossFit(learned, others, config, request.taxonomy, request.work, fingerprint)
     say(f"{len(learned)} labelled posts in {folds} folds, {len(others)} posts besides")
     scores = work.answers(cut, say)
     name, version = config.export.name, config.export.version
