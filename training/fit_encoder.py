@@ -28,6 +28,7 @@ from training.features import Float, pool_posts
 from training.linear_probe import fit_probe
 from training.model import PostClassifier, likeness_loss, loss
 from training.processes import Processes
+from training.request import Say
 from training.rounding import rounded
 from training.scope_shift import select_scope_shift
 from training.targets import Targets, Totals
@@ -39,7 +40,6 @@ _GPU_TOKENS = 16_384
 _GO_ON = "the same command with --resume goes on from there"
 
 EpochEnd = Callable[[int, dict[str, float]], None]
-Say = Callable[[str], None]
 
 
 class TrainingInterrupted(EarshotError):
