@@ -99,7 +99,8 @@ def tracked(uri: str, name: str, run_id: str | None = None, *, nested: bool = Fa
     Args:
         uri: Of the tracking server or database.
         name: Of the run.
-        run_id: Of a run to go on with, after an interruption.
+        run_id: Of a run to go on with, after an interruption; where the server does not have it, as on another machine,
+            another one is begun.
         nested: Whether the run is part of the one that is under way.
 
     Raises:
@@ -112,11 +113,22 @@ def tracked(uri: str, name: str, run_id: str | None = None, *, nested: bool = Fa
         try:
             mlflow.set_tracking_uri(uri)
             mlflow.set_experiment(EXPERIMENT)
-            started = mlflow.start_run(run_id=run_id, run_name=None if run_id else name, nested=nested)
+            known = None if run_id is None else _if_known(run_id)
+            started = mlflow.start_run(run_id=known, run_name=None if known else name, nested=nested)
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot track in MLflow at {uri} (--tracking-uri): {error}") from error
         with started as run:
             yield Run(run.info.run_id)
+
+
+def _if_known(run_id: str) -> str | None:
+    try:
+        stage = mlflow.get_run(run_id).info.lifecycle_stage
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+    return run_id if stage == "active" else None
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -29,6 +29,7 @@ from training.dataset import Dataset, load_dataset
 from training.fit_encoder import EncoderFit, Lesson, TrainingInterrupted
 from training.targets import Targets
 from training.teachers import ask, load_teachers
+from training.tracking import tracked
 
 TAXONOMY = Taxonomy.default()
 
@@ -298,6 +299,19 @@ def test_taking_rows_keeps_texts_and_labels_together() -> None:
     data = Dataset(["a", "b"], np.array([0, 1]), np.eye(2, dtype=np.float32), np.array([1, 0]), np.array([False, True]))
     taken = data.take(np.array([1]))
     assert (taken.texts, taken.category.tolist(), taken.ambiguous.tolist()) == (["b"], [1], [True])
+
+
+def test_a_run_that_the_tracking_server_does_not_have_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    with tracked(uri, "first") as first:
+        pass
+    with tracked(uri, "first", first.id) as again:
+        assert again.id == first.id
+    with tracked(f"sqlite:///{tmp_path / 'other.db'}", "first", first.id) as elsewhere:
+        assert elsewhere.id != first.id
 
 
 # Learning from teachers
