@@ -14,10 +14,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read at import; an 
 import mlflow
 from mlflow.exceptions import MlflowException
 
+from earshot.tracking_uri import tracking_uri
 from eval.errors import ResultsError
 from eval.results import JUNIT, RESULTS, SUMMARY, EvaluationResults
 
-DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 EXPERIMENT = "earshot-evaluation"
 _NOT_ALLOWED = re.compile(r"[^\w\-. /]+")
 
@@ -36,7 +36,7 @@ def track(results: EvaluationResults, folder: Path, *, uri: str | None = None) -
     Raises:
         ResultsError: MLflow cannot be reached, or refuses.
     """
-    where = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
+    where = uri or tracking_uri()
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():

@@ -16,8 +16,8 @@ import click
 from earshot.bundle import DEFAULT as EMBEDDED
 from earshot.bundle import Bundle
 from earshot.command_line import needs_extra
+from earshot.tracking_uri import DEFAULT, VARIABLE
 from registry.reference import CHALLENGER, Reference
-from registry.tracking_uri import DEFAULT, VARIABLE
 
 if TYPE_CHECKING:
     from registry.history import Entry

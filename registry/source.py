@@ -18,10 +18,10 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
 from earshot.bundle import Bundle
 from earshot.errors import BundleError
+from earshot.tracking_uri import tracking_uri
 from registry.errors import UnreachableError
 from registry.reference import Reference
 from registry.store import Registry
-from registry.tracking_uri import tracking_uri
 
 _logger = logging.getLogger(f"service.{__name__}")  # within the service, whose lines are configured
 

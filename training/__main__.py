@@ -12,6 +12,7 @@ import click
 from earshot.command_line import column_option, needs_extra, set_option
 from earshot.parity import ParityError
 from earshot.taxonomy import Taxonomy
+from earshot.tracking_uri import DEFAULT, VARIABLE
 from training.config import TrainingConfig, typed
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -46,7 +47,7 @@ _BUNDLE_OPTIONS = (
         type=_FILE,
         help="Labelled posts to validate on, instead of a part of the data. May be repeated.",
     ),
-    click.option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", default="sqlite:///mlflow.db", show_default=True),
+    click.option("--tracking-uri", envvar=VARIABLE, default=DEFAULT, show_default=True),
 )
 
 

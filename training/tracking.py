@@ -22,7 +22,6 @@ from earshot.bundle import TrainingData
 from earshot.errors import EarshotError
 from training.config import TrainingConfig
 
-DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 EXPERIMENT = "earshot"
 _LONGEST_PARAMETER = 500
 _LONGEST_DIGEST = 36

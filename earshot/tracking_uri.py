@@ -1,4 +1,4 @@
-"""Which MLflow is meant where none is named."""
+"""Which MLflow is meant where none is named: one answer for training, evaluation and registry. Knows no MLflow."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ DEFAULT = "sqlite:///mlflow.db"
 
 
 def tracking_uri() -> str:
-    """MLflow's own setting, or a database in the current folder, as `earshot train` has it."""
+    """MLflow's own setting, or a database in the current folder."""
     return os.environ.get(VARIABLE) or DEFAULT
