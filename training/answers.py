@@ -73,6 +73,14 @@ class Answers:
             path,
         )
 
+    def knows(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Which of some normalized texts the teacher was asked about.
+
+        Returns:
+            `[texts]`.
+        """
+        return np.array([_key(text) in self.rows for text in texts], np.bool_)
+
     def of(self, texts: Sequence[str]) -> Scores:
         """Find the answers for some texts.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from earshot.bundle import TrainingData
 from training.config import ConfigError
@@ -14,7 +15,7 @@ from training.fit_encoder import Lesson
 from training.held_out import apart_from
 from training.request import Request, Say
 from training.targets import Targets
-from training.teachers import Teacher, ask, load_teachers
+from training.teachers import Teacher, answered_by, ask, load_teachers
 from training.texts import read_texts
 
 
@@ -59,28 +60,52 @@ class Pupil:
     def lesson(self, labelled: Lesson, validation: Sequence[str], request: Request, say: Say) -> Lesson:
         """Blend the teachers' opinions into the labels, and append the unlabelled posts with those alone.
 
+        Labelled posts that a teacher was never asked about are learned by their labels; unlabelled ones are left out.
+
         Args:
             labelled: What is learned without teachers.
             validation: Texts that are validated on: teachers may have learned from them, so nothing is learned here.
             request: The configuration.
-            say: Told how many unlabelled posts there are to learn from.
+            say: Told how many unlabelled posts there are to learn from, and how many have only a label.
+
+        Raises:
+            ConfigError: The teachers have no opinion on any labelled post.
         """
         if not self.teachers:
             return labelled
         config, taxonomy = request.config.distillation, request.taxonomy
+        own = len(labelled)
         texts = [*labelled.texts, *self._learnable({*labelled.texts, *validation}, request)]
+        known = answered_by(self.teachers, texts)
+        _check_asked(request, known[:own], say)
+        asked = np.flatnonzero(known)
         silent = None if taxonomy.out_of_scope is None else taxonomy.category_names.index(taxonomy.out_of_scope)
-        taught = Targets.of_scores(ask(self.teachers, texts, request.work / "teachers"), silent)
-        own, others = np.arange(len(labelled)), np.arange(len(labelled), len(texts))
+        scores = ask(self.teachers, [texts[row] for row in asked], request.work / "teachers")
+        taught = Targets.of_scores(scores, silent)
+        blended = labelled.targets.blended(
+            taught.take(np.flatnonzero(asked < own)), 1 - config.label_share, asked[asked < own]
+        )
+        others = np.flatnonzero(asked >= own)
         if silent is not None:
             others = others[taught.category[others, silent] <= config.max_out_of_scope]
         say(f"{len(others)} of {len(self.unlabelled)} unlabelled posts to learn from as well")
-        blended = labelled.targets.blended(taught.take(own), 1 - config.label_share)
         alone = taught.take(others).weighing(config.unlabelled_weight)
-        return Lesson([texts[row] for row in (*own, *others)], blended.followed_by(alone))
+        return Lesson([*labelled.texts, *(texts[row] for row in asked[others])], blended.followed_by(alone))
 
     def _learnable(self, known: set[str], request: Request) -> list[str]:
         """The unlabelled posts that are not labelled after all, and don't nearly repeat a held-out one."""
         similarity = request.config.split.near_duplicate_similarity
         apart = apart_from(self.unlabelled, request.held_out, similarity, request.columns)
         return [text for text, is_apart in zip(self.unlabelled, apart, strict=True) if is_apart and text not in known]
+
+
+def _check_asked(request: Request, known: npt.NDArray[np.bool_], say: Say) -> None:
+    """Say what the teachers were never asked about; that it is everything is a mistake."""
+    names = ", ".join(request.config.distillation.teachers)
+    if not known.any():
+        raise ConfigError(
+            f"distillation.teachers: {names} was never asked about any of the {len(known)} labelled posts: "
+            "ask it about the same files (earshot teach)"
+        )
+    if not known.all():
+        say(f"{(~known).sum()} labelled posts that {names} was never asked about: learned by their labels alone")

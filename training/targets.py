@@ -137,15 +137,23 @@ class Targets:
             urgency_weight=np.ones(posts, np.float32),
         )
 
-    def blended(self, taught: Targets, share: float) -> Targets:
-        """These targets with a share of a teacher's opinion on the same posts; what a post counts stays.
+    def blended(self, taught: Targets, share: float, rows: npt.NDArray[np.int64]) -> Targets:
+        """These targets with a share of a teacher's opinion on some of the posts; what a post counts stays.
 
         Where the urgency is unknown, the teacher's alone is the target.
 
         Args:
-            taught: The teacher's.
+            taught: The teacher's, one for each of `rows`.
             share: From 0, these alone, to 1, the teacher's alone.
+            rows: Which posts the teacher speaks of, each once; the others stay as they are.
         """
+        mixed = self.take(rows)._mixed(taught, share)
+        values = [own.copy() for own in self._values()]
+        for value, new in zip(values, mixed._values(), strict=True):
+            value[rows] = new
+        return Targets(*values)
+
+    def _mixed(self, taught: Targets, share: float) -> Targets:
         known = self.urgency.sum(axis=1, keepdims=True) > 0
         urgency = np.where(known, (1 - share) * self.urgency + share * taught.urgency, taught.urgency)
         urgency_weight = np.where(known[:, 0], self.urgency_weight, taught.urgency_weight)

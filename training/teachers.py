@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from earshot.bundle import Bundle
@@ -47,6 +48,23 @@ def _load_bundle(folder: str, taxonomy: Taxonomy) -> Bundle:
     if (theirs.category_names, theirs.urgency_names) != (taxonomy.category_names, taxonomy.urgency_names):
         raise ConfigError(f"distillation.teachers: {bundle.folder} has other labels than the taxonomy")
     return bundle
+
+
+def answered_by(teachers: Sequence[Teacher], texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Which texts every teacher has an opinion on: a bundle on all, a file of answers on what it was asked about.
+
+    Args:
+        teachers: Any number.
+        texts: Normalized texts.
+
+    Returns:
+        `[texts]`.
+    """
+    known = np.ones(len(texts), np.bool_)
+    for one in teachers:
+        if isinstance(one, Answers):
+            known &= one.knows(texts)
+    return known
 
 
 def ask(teachers: Sequence[Teacher], texts: Sequence[str], kept: Path) -> Scores:

@@ -67,11 +67,19 @@ def test_a_blend_takes_a_share_of_each_and_the_teachers_urgency_where_nobody_lab
     data: Dataset, taught: Targets
 ) -> None:
     labelled = Targets.of_labels(data, TAXONOMY, ALIKE, LossConfig(label_smoothing=0.0))
-    blended = labelled.blended(taught, 0.5)
+    blended = labelled.blended(taught, 0.5, np.arange(3))
     assert blended.category[0, 0] == pytest.approx(0.5 + 0.5 / CATEGORIES)
     assert blended.urgency.sum(axis=1) == pytest.approx(1)
     assert blended.urgency[1] == pytest.approx(1 / LEVELS)
     assert blended.urgency_weight.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_posts_without_a_teachers_opinion_keep_their_labels(data: Dataset, taught: Targets) -> None:
+    labelled = Targets.of_labels(data, TAXONOMY, ALIKE, LossConfig(label_smoothing=0.0))
+    blended = labelled.blended(taught.take(np.array([0])), 1.0, np.array([2]))
+    assert blended.category[:2].tolist() == labelled.category[:2].tolist()
+    assert blended.urgency[:2].tolist() == labelled.urgency[:2].tolist()
+    assert blended.category[2].tolist() == taught.category[0].tolist()
 
 
 def test_targets_keep_their_order_when_joined_and_taken_apart(data: Dataset, taught: Targets) -> None:

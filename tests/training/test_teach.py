@@ -128,6 +128,34 @@ def test_a_student_learns_from_answers_without_the_teacher(
     assert teacher == Answers.load(answered / "answers.npz", TAXONOMY).identity
 
 
+@pytest.mark.parametrize(("first", "code", "told"), [(200, 0, "80 labelled posts"), (240, 2, "never asked about any")])
+def test_posts_that_the_teacher_was_never_asked_about_are_learned_by_their_labels(
+    first: int,
+    code: int,
+    told: str,
+    answered: Path,
+    authored_rows: list[Row],
+    tiny_encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labelled = _write(tmp_path / "more.jsonl", authored_rows[first:])
+    given = _write(tmp_path / "validation.jsonl", authored_rows[:40])
+    with pytest.raises(SystemExit) as exit_:
+        main(
+            [
+                *("train", "--data", str(labelled), "--validation", str(given), "--base-model", str(tiny_encoder)),
+                *("--output", "bundle", "--tracking-uri", f"sqlite:///{tmp_path / 'mlflow.db'}"),
+                *set_options(FAST | {"distillation.teachers": f"['{answered / 'answers.npz'}']"}),
+            ]
+        )
+    said = capsys.readouterr().err
+    assert (exit_.value.code, told in said) == (code, True), said
+    assert (tmp_path / "bundle" / "manifest.json").is_file() == (code == 0)
+
+
 def test_answers_are_averaged_with_those_of_other_teachers(tmp_path: Path) -> None:
     texts = ["first", "second"]
     for name, seed in (("one", 1), ("two", 2)):
