@@ -49,7 +49,7 @@ bench: $(VENV)/.dev  ## Measure speed against the machine's limit and peers, int
 	$(BIN)/python -m benchmarks.speed --model $(MODEL) $(if $(STUDENT),--student $(STUDENT))
 
 EARSHOT_DATA ?= ../shared/data
-POSTS := --data runs/data/public.jsonl --data data/authored.jsonl --data data/authored-2.jsonl \
+POSTS := --data runs/data/public.jsonl --data data/authored.jsonl --data data/authored-2.jsonl --data data/authored-3.jsonl \
   --held-out $(EARSHOT_DATA)/posts/benchmark.jsonl
 UNLABELLED := $(EARSHOT_DATA)/posts/unlabelled.jsonl
 # Interrupted, they go on where they were; what is there already stays.

@@ -5,7 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import wraps
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +18,10 @@ from earshot.taxonomy import Taxonomy
 from earshot.tracking_uri import DEFAULT, VARIABLE
 from training.config import TrainingConfig, typed
 
+if TYPE_CHECKING:
+    from training.request import Request
+
+Command = Callable[..., None]
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 _DATA_OPTIONS = (
@@ -51,33 +58,60 @@ _BUNDLE_OPTIONS = (
 )
 
 
-def _what_to_learn(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of everything that learns."""
-    for option in reversed(_DATA_OPTIONS):
-        command = option(command)
-    return command
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the options of everything that learns say."""
+
+    data: tuple[Path, ...]
+    held_out: tuple[Path, ...]
+    taxonomy: Path | None
+    config_file: Path | None
+    base_model: str | None
+    settings: dict[str, str]
+    columns: dict[str, str]
+    skip_bad_rows: bool
+    validation: tuple[Path, ...] = ()
+    tracking_uri: str = DEFAULT
+
+    def request(self, output: Path, **more_settings: str) -> Request:
+        """To write to `output`; settings that other options stand for are named with `__` for a dot."""
+        from training.request import Request
+
+        settings = self.settings | {name.replace("__", "."): value for name, value in more_settings.items()}
+        overrides = {name: typed(value) for name, value in settings.items()}
+        if self.base_model:
+            overrides["model.base_model"] = self.base_model
+        return Request(
+            data=self.data,
+            output=output,
+            taxonomy=Taxonomy.load(self.taxonomy) if self.taxonomy else Taxonomy.default(),
+            config=TrainingConfig.load(self.config_file, overrides),
+            validation=self.validation,
+            held_out=self.held_out,
+            columns=self.columns,
+            skip_bad_rows=self.skip_bad_rows,
+            tracking_uri=self.tracking_uri,
+            command=shlex.join(["earshot", *sys.argv[1:]]),
+        )
 
 
-def _what_to_train(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of everything that trains what may become a bundle."""
-    for option in reversed(_BUNDLE_OPTIONS):
-        command = option(command)
-    return _what_to_learn(command)
+_ASKED = frozenset(field.name for field in fields(_Asked))
 
 
-def _configuration(file: Path | None, base_model: str | None, settings: dict[str, str]) -> TrainingConfig:
-    overrides = {name: typed(value) for name, value in settings.items()}
-    if base_model:
-        overrides["model.base_model"] = base_model
-    return TrainingConfig.load(file, overrides)
+def _asking(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Give a command what these options say as one argument, `asked`."""
 
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_asked(**given: object) -> None:
+            command(_Asked(**{name: given.pop(name) for name in _ASKED & given.keys()}), **given)  # type: ignore[arg-type]
 
-def _labels(file: Path | None) -> Taxonomy:
-    return Taxonomy.load(file) if file else Taxonomy.default()
+        asking: Command = with_asked
+        for option in reversed(options):
+            asking = option(asking)
+        return asking
 
-
-def _command() -> str:
-    return shlex.join(["earshot", *sys.argv[1:]])
+    return decorate
 
 
 def _say(line: str) -> None:
@@ -85,53 +119,22 @@ def _say(line: str) -> None:
 
 
 @click.command()
-@_what_to_train
+@_asking(*_DATA_OPTIONS, *_BUNDLE_OPTIONS)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The bundle folder to write.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same bundle.")
 @click.option("--restart", is_flag=True, help="Throw an interrupted training away and start over.")
 @click.option("--keep-weights", is_flag=True, help="Also put the PyTorch weights into the bundle, for --backend torch.")
 @click.option("--keep-checkpoints", is_flag=True, help="Leave checkpoints and graphs in OUTPUT.training.")
 def train(
-    data: tuple[Path, ...],
-    validation: tuple[Path, ...],
-    held_out: tuple[Path, ...],
-    output: Path,
-    taxonomy: Path | None,
-    config_file: Path | None,
-    base_model: str | None,
-    settings: dict[str, str],
-    columns: dict[str, str],
-    tracking_uri: str,
-    *,
-    skip_bad_rows: bool,
-    resume: bool,
-    restart: bool,
-    keep_weights: bool,
-    keep_checkpoints: bool,
+    asked: _Asked, output: Path, *, resume: bool, restart: bool, keep_weights: bool, keep_checkpoints: bool
 ) -> None:
     """Fine-tune, calibrate, choose thresholds, export to ONNX, check parity, write a bundle, log to MLflow."""
-    config = _configuration(config_file, base_model, settings | ({"export.weights": "true"} if keep_weights else {}))
-    labels = _labels(taxonomy)
     with needs_extra("earshot train", "training"):
         from training.processes import Processes
-        from training.request import Request
         from training.train import assist
         from training.train import train as run
-    request = Request(
-        data=data,
-        output=output,
-        validation=validation,
-        held_out=held_out,
-        taxonomy=labels,
-        config=config,
-        columns=columns,
-        skip_bad_rows=skip_bad_rows,
-        tracking_uri=tracking_uri,
-        resume=resume,
-        restart=restart,
-        keep_checkpoints=keep_checkpoints,
-        command=_command(),
-    )
+    request = asked.request(output, **({"export__weights": "true"} if keep_weights else {}))
+    request = replace(request, resume=resume, restart=restart, keep_checkpoints=keep_checkpoints)
     if not Processes().is_first:
         assist(request)
         return
@@ -144,106 +147,45 @@ def train(
 
 
 @click.command()
-@_what_to_learn
+@_asking(*_DATA_OPTIONS)
 @click.option("--unlabelled", multiple=True, type=_FILE, help="Posts to answer on as well. May be repeated.")
 @click.option("--folds", default=4, show_default=True, type=click.IntRange(min=2), help="How many networks.")
 @click.option("--output", required=True, type=_FILE, help="The file of answers to write, .npz.")
-def teach(
-    data: tuple[Path, ...],
-    held_out: tuple[Path, ...],
-    unlabelled: tuple[Path, ...],
-    folds: int,
-    output: Path,
-    taxonomy: Path | None,
-    config_file: Path | None,
-    base_model: str | None,
-    settings: dict[str, str],
-    columns: dict[str, str],
-    *,
-    skip_bad_rows: bool,
-) -> None:
+def teach(asked: _Asked, unlabelled: tuple[Path, ...], folds: int, output: Path) -> None:
     """Train a teacher in folds, and write what it says of each post that it did not learn from.
 
     The file is for `distillation.teachers`: a model that is too large to be served can teach one that is not. Nothing
     is exported. Interrupted, the same command goes on with the fold that it was at.
     """
-    config = _configuration(config_file, base_model, settings)
-    labels = _labels(taxonomy)
     with needs_extra("earshot teach", "training"):
         from training.processes import Processes
-        from training.request import Request
         from training.teach import teach as run
     if Processes().count > 1:
         raise click.UsageError("a teacher is cross-fitted in one process: launch it without accelerate or torchrun")
     if output.suffix != ".npz":
         raise click.UsageError(f"--output: a file of answers ends in .npz, not in '{output.suffix}'")
-    request = Request(
-        data=data,
-        output=output,
-        validation=(),
-        held_out=held_out,
-        taxonomy=labels,
-        config=config,
-        columns=columns,
-        skip_bad_rows=skip_bad_rows,
-        tracking_uri="",
-        resume=True,
-        restart=False,
-        keep_checkpoints=False,
-        command=_command(),
-    )
+    request = replace(asked.request(output), resume=True)
     click.echo(run(request, folds, unlabelled, _say))
 
 
 @click.command()
-@_what_to_train
+@_asking(*_DATA_OPTIONS, *_BUNDLE_OPTIONS)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The folder of the search.")
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(min=1), help="How many in the end.")
-def tune(
-    data: tuple[Path, ...],
-    validation: tuple[Path, ...],
-    held_out: tuple[Path, ...],
-    output: Path,
-    trials: int,
-    taxonomy: Path | None,
-    config_file: Path | None,
-    base_model: str | None,
-    settings: dict[str, str],
-    columns: dict[str, str],
-    tracking_uri: str,
-    *,
-    skip_bad_rows: bool,
-) -> None:
+def tune(asked: _Asked, output: Path, trials: int) -> None:
     """Search for the settings that train best, and write them to OUTPUT/best.toml for `earshot train --config`.
 
     `[search.space]` of the configuration file says what may be tried. Trials are judged on the validation
     posts, never on a benchmark. Interrupted, the same command goes on.
     """
-    config = _configuration(config_file, base_model, settings)
-    labels = _labels(taxonomy)
     with needs_extra("earshot tune", "training"):
         from training.processes import Processes
-        from training.request import Request
         from training.search_space import SearchConfig
         from training.tune import Search
         from training.tune import tune as run
     if Processes().count > 1:
         raise click.UsageError("a search runs in one process: launch it without accelerate or torchrun")
-    base = Request(
-        data=data,
-        validation=validation,
-        output=output / "trial",
-        held_out=held_out,
-        taxonomy=labels,
-        config=config,
-        columns=columns,
-        skip_bad_rows=skip_bad_rows,
-        tracking_uri=tracking_uri,
-        resume=True,
-        restart=False,
-        keep_checkpoints=False,
-        command=_command(),
-    )
-    search = Search(base, SearchConfig.load(config_file, config), output, trials)
+    base = replace(asked.request(output / "trial"), resume=True)
+    search = Search(base, SearchConfig.load(asked.config_file, base.config), output, trials)
     best = run(search, _say)
     click.echo(f"{search.best}  trial {best.number}  selection score {best.value:.4f} on validation")

@@ -133,6 +133,34 @@ def save_answers(
     unfinished.replace(path)
 
 
+def mean_of(said: Sequence[Scores]) -> Scores:
+    """The mean of several opinions on the same posts.
+
+    Args:
+        said: At least one; those without urgencies have no say in them.
+    """
+    urgency = [scores.urgency for scores in said if scores.urgency is not None]
+    return Scores(
+        category=np.mean([scores.category for scores in said], axis=0),
+        secondary=np.mean([scores.secondary for scores in said], axis=0),
+        urgency=np.mean(urgency, axis=0) if urgency else None,
+    )
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The scores of several lists of posts, one list after the other.
+
+    Args:
+        parts: At least one, of the same labels.
+    """
+    urgency = [scores.urgency for scores in parts if scores.urgency is not None]
+    return Scores(
+        category=np.concatenate([scores.category for scores in parts]),
+        secondary=np.concatenate([scores.secondary for scores in parts]),
+        urgency=np.concatenate(urgency) if urgency else None,
+    )
+
+
 def _key(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 

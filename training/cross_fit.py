@@ -8,29 +8,30 @@ the answers that a student learns from, and that show where a label may be wrong
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedGroupKFold
 
 from earshot.calibration import Scores
 from earshot.errors import EarshotError
 from earshot.session import Logits
 from earshot.taxonomy import Taxonomy
+from training.answers import joined, mean_of
 from training.checkpoint import Checkpoints, Progress
 from training.class_weights import ClassWeights
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.fit_calibration import fit_calibration
-from training.fit_encoder import EncoderFit, Lesson
-from training.material import base_model_of, tokenizer_of
+from training.fit_encoder import Lesson
+from training.kept_logits import keep, kept
+from training.material import network_of
 from training.request import Say
+from training.splits import cut
 from training.targets import Targets
-from training.validation import validation_figures
+from training.validation import epoch_line, validation_figures
 
 Rows = npt.NDArray[np.int64]
 
@@ -92,19 +93,7 @@ class CrossFit:
         calibration = fit_calibration(unseen, self.dataset, weights)
         for name, value in validation_figures(unseen, self.dataset, calibration).items():
             say(f"posts that the teacher did not learn from: {name} {value:.4f}")
-        said = calibration.apply(unseen)
-        if not self.others:
-            return said
-        opinions = [calibration.apply(one) for one in others]
-        return Scores(
-            np.concatenate([said.category, np.mean([one.category for one in opinions], axis=0)]),
-            np.concatenate([said.secondary, np.mean([one.secondary for one in opinions], axis=0)]),
-            None
-            if said.urgency is None
-            else np.concatenate(
-                [said.urgency, np.mean([one.urgency for one in opinions if one.urgency is not None], axis=0)]
-            ),
-        )
+        return joined([calibration.apply(unseen), mean_of([calibration.apply(one) for one in others])])
 
     def fold(self, number: int, fold: Fold, say: Say) -> tuple[Logits, Logits]:
         """One network: train it, and ask it about its fold and the other posts.
@@ -117,26 +106,23 @@ class CrossFit:
         Returns:
             Logits of the fold's asked rows, and of the other posts.
         """
-        kept = self.work / f"fold-{number + 1}.npz"
-        if (found := _read(kept, self.fingerprint)) is None:
+        path = self.work / f"fold-{number + 1}.npz"
+        if (found := kept(path, self.fingerprint)) is None:
             found = self._fit(number, fold, say)
-            self.work.mkdir(parents=True, exist_ok=True)
-            _write(kept, self.fingerprint, found)
+            keep(path, found, self.fingerprint)
         return found.take(np.arange(len(fold.asked))), found.take(
             np.arange(len(fold.asked), len(fold.asked) + len(self.others))
         )
 
     def _fit(self, number: int, fold: Fold, say: Say) -> Logits:
         config = self.config.model_copy(update={"seed": self.config.seed + number})
-        base = base_model_of(config)
-        fit = EncoderFit(base, tokenizer_of(base.tokenizer, config), config, self.taxonomy)
+        _, fit = network_of(config, self.taxonomy)
         learned, asked = self.dataset.take(fold.learned), self.dataset.take(fold.asked)
         weights = ClassWeights.of(config.loss, self.taxonomy, learned)
         lesson = Lesson(learned.texts, Targets.of_labels(learned, self.taxonomy, weights, config.loss))
 
         def on_epoch_end(epoch: int, figures: dict[str, float]) -> None:
-            shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-            say(f"fold {number + 1}, epoch {epoch + 1}/{config.optimization.epochs}: {shown}")
+            say(f"fold {number + 1}, {epoch_line(epoch, config.optimization.epochs, figures)}")
 
         checkpoints = Checkpoints(self.work / f"fold-{number + 1}")
         progress = Progress(f"{self.fingerprint} fold {number + 1} of {len(fold.asked)}")
@@ -160,25 +146,5 @@ def folds_of(dataset: Dataset, groups: Rows, count: int, seed: int) -> list[Fold
     """
     if len(np.unique(groups)) < count:
         raise EarshotError(f"{len(dataset)} posts cannot be cut into {count} folds: ask for fewer, or add posts")
-    cutter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a rare category may well be missing from a fold
-        cut = list(cutter.split(np.zeros(len(dataset)), dataset.category, groups))
-    return [Fold(np.asarray(learned, np.int64), np.asarray(asked, np.int64)) for learned, asked in cut]
-
-
-def _write(path: Path, fingerprint: str, logits: Logits) -> None:
-    urgency = np.zeros((len(logits.category), 0), np.float32) if logits.urgency is None else logits.urgency
-    unfinished = path.with_suffix(".tmp.npz")
-    np.savez(unfinished, fingerprint=fingerprint, category=logits.category, secondary=logits.secondary, urgency=urgency)
-    unfinished.replace(path)
-
-
-def _read(path: Path, fingerprint: str) -> Logits | None:
-    if not path.is_file():
-        return None
-    with np.load(path) as arrays:
-        if str(arrays["fingerprint"]) != fingerprint:
-            return None
-        urgency = arrays["urgency"]
-        return Logits(arrays["category"], arrays["secondary"], urgency if urgency.shape[1] else None)
+    rows = np.arange(len(dataset))
+    return [Fold(np.setdiff1d(rows, asked), asked) for asked in cut(dataset.category, groups, count, seed)]

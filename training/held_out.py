@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.duplicates import Likeness
+from training.request import Request, Say
 from training.texts import read_texts
 
 
@@ -34,3 +35,20 @@ def apart_from(
     if judging:
         apart[[leak.row for leak in Likeness([*texts, *judging], similarity).leaks(len(texts))]] = False
     return apart
+
+
+def rows_apart_from(texts: Sequence[str], request: Request, say: Say) -> npt.NDArray[np.int64]:
+    """The rows of labelled texts that are no near-duplicates of the request's held-out posts.
+
+    Args:
+        texts: Normalized texts.
+        request: Names the files, and says from which similarity two posts are near-duplicates.
+        say: Told how many are left out.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    apart = apart_from(texts, request.held_out, request.config.split.near_duplicate_similarity, request.columns)
+    if not apart.all():
+        say(f"{(~apart).sum()} posts left out: they are, or nearly repeat, held-out posts")
+    return np.flatnonzero(apart)

@@ -18,7 +18,7 @@ from training.config import ConfigError, TrainingConfig
 from training.dataset import Dataset, load_dataset
 from training.features import Float, pooled_vectors
 from training.fit_encoder import EncoderFit, Lesson
-from training.held_out import apart_from
+from training.held_out import rows_apart_from
 from training.model import PostClassifier
 from training.pupil import Pupil
 from training.request import Request, Say
@@ -66,14 +66,19 @@ class Material:
 def begin(request: Request, material: Material, say: Say) -> tuple[BaseModel, EncoderFit, Lesson]:
     """The base model, the network as it is before its first step, and what it is to learn."""
     config, taxonomy = request.config, request.taxonomy
-    base = base_model_of(config)
-    fit = EncoderFit(base, tokenizer_of(base.tokenizer, config), config, taxonomy)
+    base, fit = network_of(config, taxonomy)
     targets = Targets.of_labels(material.training, taxonomy, material.weights, config.loss)
     labelled = Lesson(material.training.texts, targets)
     lesson = material.pupil.lesson(labelled, material.validation.texts, request, say)
     if config.distillation.likeness_weight > 0:
         lesson = replace(lesson, vectors=_vectors_of_whole_base(request, fit.tokenizer, lesson.texts))
     return base, fit, lesson
+
+
+def network_of(config: TrainingConfig, taxonomy: Taxonomy) -> tuple[BaseModel, EncoderFit]:
+    """The base model that the configuration asks for, and the network on it as it is before its first step."""
+    base = base_model_of(config)
+    return base, EncoderFit(base, tokenizer_of(base.tokenizer, config), config, taxonomy)
 
 
 def tokenizer_of(definition: str, config: TrainingConfig) -> Tokenizer:
@@ -134,13 +139,9 @@ def _split(dataset: Dataset, given: Dataset | None, request: Request, say: Say) 
     Near-duplicates stay together, unless the posts to validate on are given.
     """
     config = request.config.split
-    apart = apart_from(dataset.texts, request.held_out, config.near_duplicate_similarity, request.columns)
-    if not apart.all():
-        say(f"{(~apart).sum()} posts left out: they are, or nearly repeat, held-out posts")
+    apart = rows_apart_from(dataset.texts, request, say)
     if given is not None:
-        return dataset.take(np.flatnonzero(apart)), given
+        return dataset.take(apart), given
     groups = near_duplicate_groups(dataset.texts, config.near_duplicate_similarity)
-    rows = validation_rows(dataset.category, groups, config.validation_fraction, request.config.seed)
-    validating = np.zeros(len(dataset), bool)
-    validating[rows] = True
-    return dataset.take(np.flatnonzero(~validating & apart)), dataset.take(np.flatnonzero(validating & apart))
+    validating = validation_rows(dataset.category, groups, config.validation_fraction, request.config.seed)
+    return dataset.take(np.setdiff1d(apart, validating)), dataset.take(np.intersect1d(apart, validating))

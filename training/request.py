@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from earshot.bundle import TrainingData
 from earshot.tables import sha256_of
 from earshot.taxonomy import Taxonomy
+from earshot.tracking_uri import DEFAULT
 from training.config import TrainingConfig
 
 Say = Callable[[str], None]
@@ -23,10 +24,10 @@ class Request:
     Attributes:
         data: Labelled files.
         output: The bundle folder to write.
-        validation: Labelled files to validate on; without any, a part of `data` is held back.
-        held_out: Files whose posts, and near-duplicates of them, must not be learned from.
         taxonomy: The labels.
         config: Everything else that decides the result.
+        validation: Labelled files to validate on; without any, a part of `data` is held back.
+        held_out: Files whose posts, and near-duplicates of them, must not be learned from.
         columns: Our name of a column to the files' own.
         skip_bad_rows: Leave unusable rows out, and count them.
         tracking_uri: Of MLflow.
@@ -38,17 +39,17 @@ class Request:
 
     data: tuple[Path, ...]
     output: Path
-    validation: tuple[Path, ...]
-    held_out: tuple[Path, ...]
     taxonomy: Taxonomy
     config: TrainingConfig
-    columns: Mapping[str, str]
-    skip_bad_rows: bool
-    tracking_uri: str
-    resume: bool
-    restart: bool
-    keep_checkpoints: bool
-    command: str
+    validation: tuple[Path, ...] = ()
+    held_out: tuple[Path, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    skip_bad_rows: bool = False
+    tracking_uri: str = DEFAULT
+    resume: bool = False
+    restart: bool = False
+    keep_checkpoints: bool = False
+    command: str = ""
 
     @property
     def work(self) -> Path:

@@ -81,8 +81,24 @@ def validation_rows(
             f"{len(category)} posts in {count} group(s) of near-duplicates: too few, or too alike, to hold some back "
             "for validation; add other posts"
         )
-    folds = StratifiedGroupKFold(n_splits=splits, shuffle=True, random_state=seed)
+    return cut(category, groups, splits, seed)[0]
+
+
+def cut(
+    category: npt.NDArray[np.int64], groups: npt.NDArray[np.int64], parts: int, seed: int
+) -> list[npt.NDArray[np.int64]]:
+    """Cut posts into parts, categories in proportion and groups whole.
+
+    Args:
+        category: `[posts]`, the category of each.
+        groups: `[posts]`, the near-duplicate group of each.
+        parts: How many, at least 2; at most the number of groups.
+        seed: Of the cut.
+
+    Returns:
+        The rows of each part.
+    """
+    folds = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a rare category may well be missing from the split
-        _, validation = next(folds.split(np.zeros(len(category)), category, groups))
-    return np.asarray(validation, np.int64)
+        warnings.simplefilter("ignore", UserWarning)  # a rare category may well be missing from a part
+        return [np.asarray(rows, np.int64) for _, rows in folds.split(np.zeros(len(category)), category, groups)]

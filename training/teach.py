@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from training.answers import save_answers
 from training.cross_fit import CrossFit, folds_of
-from training.dataset import Dataset, load_dataset
-from training.held_out import apart_from
+from training.dataset import load_dataset
+from training.held_out import rows_apart_from
 from training.request import Request, Say
 from training.splits import near_duplicate_groups
 from training.texts import read_texts
@@ -39,7 +37,7 @@ def teach(request: Request, folds: int, unlabelled: Sequence[Path], say: Say) ->
     others = [text for texts in read for text in texts.texts]
     digests = [source.sha256 for source in sources] + [texts.sha256 for texts in read]
     similarity = config.split.near_duplicate_similarity
-    learned = _apart(dataset, request, similarity, say)
+    learned = dataset.take(rows_apart_from(dataset.texts, request, say))
     cut = folds_of(learned, near_duplicate_groups(learned.texts, similarity), folds, config.seed)
     fingerprint = f"{request.fingerprint(sources, digests)} in {folds} folds"
     work = CrossFit(learned, others, config, request.taxonomy, request.work, fingerprint)
@@ -48,10 +46,3 @@ def teach(request: Request, folds: int, unlabelled: Sequence[Path], say: Say) ->
     name, version = config.export.name, config.export.version
     save_answers(request.output, [*learned.texts, *others], scores, request.taxonomy, name=name, version=version)
     return request.output
-
-
-def _apart(dataset: Dataset, request: Request, similarity: float, say: Say) -> Dataset:
-    apart = apart_from(dataset.texts, request.held_out, similarity, request.columns)
-    if not apart.all():
-        say(f"{(~apart).sum()} posts left out: they are, or nearly repeat, held-out posts")
-    return dataset.take(np.flatnonzero(apart))

@@ -17,8 +17,9 @@ from earshot.bundle import Bundle
 from earshot.calibration import Scores
 from earshot.session import Logits, OnnxSession
 from earshot.taxonomy import Taxonomy
-from training.answers import SUFFIX, Answers
+from training.answers import SUFFIX, Answers, mean_of
 from training.config import ConfigError
+from training.kept_logits import keep, kept
 
 _POSTS_AT_ONCE = 512
 
@@ -67,39 +68,26 @@ def answered_by(teachers: Sequence[Teacher], texts: Sequence[str]) -> npt.NDArra
     return known
 
 
-def ask(teachers: Sequence[Teacher], texts: Sequence[str], kept: Path) -> Scores:
+def ask(teachers: Sequence[Teacher], texts: Sequence[str], work: Path) -> Scores:
     """The mean of the teachers' calibrated scores.
 
     Args:
         teachers: At least one.
         texts: Normalized texts.
-        kept: A folder that keeps each bundle's answers.
+        work: A folder that keeps each bundle's answers.
 
     Raises:
         ConfigError: A file of answers lacks some of the texts.
     """
-    said = [one.of(texts) if isinstance(one, Answers) else _ask_one(one, texts, kept) for one in teachers]
-    urgency = [scores.urgency for scores in said if scores.urgency is not None]
-    return Scores(
-        category=np.mean([scores.category for scores in said], axis=0),
-        secondary=np.mean([scores.secondary for scores in said], axis=0),
-        urgency=np.mean(urgency, axis=0) if urgency else None,
-    )
+    return mean_of([one.of(texts) if isinstance(one, Answers) else _ask_one(one, texts, work) for one in teachers])
 
 
 def _ask_one(bundle: Bundle, texts: Sequence[str], answers: Path) -> Scores:
     question = hashlib.sha256("\0".join([bundle.manifest.digest, *texts]).encode()).hexdigest()
-    kept = answers / f"{question[:32]}.npz"
-    if not kept.is_file():
-        logits = _run(bundle, texts)
-        answers.mkdir(parents=True, exist_ok=True)
-        unfinished = kept.with_suffix(".tmp.npz")
-        urgency = np.zeros((len(texts), 0), np.float32) if logits.urgency is None else logits.urgency
-        np.savez(unfinished, category=logits.category, secondary=logits.secondary, urgency=urgency)
-        unfinished.replace(kept)
-    with np.load(kept) as arrays:
-        urgency = arrays["urgency"]
-        said = Logits(arrays["category"], arrays["secondary"], urgency if urgency.shape[1] else None)
+    path = answers / f"{question[:32]}.npz"
+    if (said := kept(path, question)) is None:
+        said = _run(bundle, texts)
+        keep(path, said, question)
     return bundle.manifest.calibration.apply(said)
 
 

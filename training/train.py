@@ -25,15 +25,15 @@ from training.dataset import Dataset
 from training.export import Precision, export
 from training.export_onnx import run_graph, write_labels
 from training.fit_calibration import fit_calibration
-from training.fit_encoder import EncoderFit, TrainingInterrupted
+from training.fit_encoder import TrainingInterrupted
 from training.fit_tfidf import fit_tfidf, save_graph, train_word_tokenizer
-from training.material import Material, base_model_of, begin, tokenizer_of
+from training.material import Material, begin, network_of, tokenizer_of
 from training.plots import RiskCoverage, plot_confusion, plot_risk_coverage
 from training.request import Request, Say
 from training.select_thresholds import select_thresholds
 from training.torch_weights import save_weights
 from training.tracking import Run, tracked
-from training.validation import validation_figures
+from training.validation import epoch_line, validation_figures
 from training.write_bundle import package_versions, write_bundle
 
 _RUN = "run.json"
@@ -101,8 +101,7 @@ def assist(request: Request) -> None:
         EarshotError: The base model or the checkpoint cannot be used.
     """
     if request.config.model.architecture == "encoder":
-        base = base_model_of(request.config)
-        fit = EncoderFit(base, tokenizer_of(base.tokenizer, request.config), request.config, request.taxonomy)
+        _, fit = network_of(request.config, request.taxonomy)
         with suppress(TrainingInterrupted):  # the first process says so
             fit.follow(Checkpoints(request.work))
 
@@ -152,8 +151,7 @@ def _fit_encoder(request: Request, material: Material, run: Run, say: Say, *, re
 
     def on_epoch_end(epoch: int, figures: dict[str, float]) -> None:
         run.log_epoch(epoch, figures)
-        shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        say(f"epoch {epoch + 1}/{config.optimization.epochs}: {shown}")
+        say(epoch_line(epoch, config.optimization.epochs, figures))
 
     progress = fit.run(
         lesson,

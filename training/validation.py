@@ -42,3 +42,15 @@ def validation_figures(logits: Logits, data: Dataset, calibration: Calibration |
 def selection_score(figures: dict[str, float]) -> float:
     """What the best epoch is best in: the mean of macro-F1 and, where there are urgencies, their kappa."""
     return float(np.mean([figures[name] for name in ("macro_f1", "urgency_kappa") if name in figures]))
+
+
+def epoch_line(epoch: int, epochs: int, figures: dict[str, float]) -> str:
+    """For people: an epoch's figures.
+
+    Args:
+        epoch: From 0.
+        epochs: How many there are.
+        figures: By name.
+    """
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    return f"epoch {epoch + 1}/{epochs}: {shown}"

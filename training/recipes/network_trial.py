@@ -27,6 +27,7 @@ from training.material import Material, begin
 from training.recipes.recipe import Recipe
 from training.recipes.work_folder import Part, WorkFolder
 from training.request import Request
+from training.validation import epoch_line
 
 Labels = npt.NDArray[np.int64]
 
@@ -86,8 +87,7 @@ class NetworkTrial:
         checkpoints = Checkpoints(request.work)
 
         def on_epoch_end(epoch: int, figures: dict[str, float]) -> None:
-            shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-            tqdm.write(f"{self.name}, epoch {epoch + 1}/{self.config.optimization.epochs}: {shown}")
+            tqdm.write(f"{self.name}, {epoch_line(epoch, self.config.optimization.epochs, figures)}")
 
         progress = Progress(material.fingerprint)
         fit.run(
@@ -107,17 +107,10 @@ class NetworkTrial:
         return Request(
             data=(self.part.train,),
             output=self.work.folder / self.name / "network",
-            validation=() if self.part.validation is None else (self.part.validation,),
-            held_out=(),
             taxonomy=taxonomy,
             config=self.config,
-            columns={},
-            skip_bad_rows=False,
-            tracking_uri="",
+            validation=() if self.part.validation is None else (self.part.validation,),
             resume=True,
-            restart=False,
-            keep_checkpoints=False,
-            command="",
         )
 
     def _digests(self) -> list[str]:
