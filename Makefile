@@ -53,11 +53,11 @@ POSTS := --data runs/data/public.jsonl --data data/authored.jsonl --data data/au
   --held-out $(EARSHOT_DATA)/posts/benchmark.jsonl
 UNLABELLED := $(EARSHOT_DATA)/posts/unlabelled.jsonl
 # Interrupted, they go on where they were; what is there already stays.
-model: runs/default  ## Train the embedded model again (an hour and a half on 2 cores with the teacher's answers there)
+model: runs/default  ## Train the next embedded model, with the teacher's answers there (minutes on a GPU, seven hours on 2 cores)
 	cp runs/default/manifest.json runs/default/model.onnx runs/default/model_card.md runs/default/tokenizer.json earshot/models/default/
 	$(BIN)/python -m training.add_reference earshot/models/default runs/data/public.jsonl data/authored.jsonl
 
-small: runs/small  ## Distil the embedded model into a network of 3 layers (an hour on 2 cores)
+small: runs/small  ## Distil that model into a network of 3 layers (minutes on a GPU, three hours on 2 cores)
 answers: runs/answers/mpnet.npz  ## Cross-fit the teacher in runs/mpnet (five minutes on a GPU, days on 2 cores)
 
 runs/small: | runs/default

@@ -73,12 +73,11 @@ class _Asked:
     validation: tuple[Path, ...] = ()
     tracking_uri: str = DEFAULT
 
-    def request(self, output: Path, **more_settings: str) -> Request:
-        """To write to `output`; settings that other options stand for are named with `__` for a dot."""
+    def request(self, output: Path) -> Request:
+        """What was asked for, to be written to `output`."""
         from training.request import Request
 
-        settings = self.settings | {name.replace("__", "."): value for name, value in more_settings.items()}
-        overrides = {name: typed(value) for name, value in settings.items()}
+        overrides = {name: typed(value) for name, value in self.settings.items()}
         if self.base_model:
             overrides["model.base_model"] = self.base_model
         return Request(
@@ -133,8 +132,9 @@ def train(
         from training.processes import Processes
         from training.train import assist
         from training.train import train as run
-    request = asked.request(output, **({"export__weights": "true"} if keep_weights else {}))
-    request = replace(request, resume=resume, restart=restart, keep_checkpoints=keep_checkpoints)
+    if keep_weights:
+        asked = replace(asked, settings=asked.settings | {"export.weights": "true"})
+    request = replace(asked.request(output), resume=resume, restart=restart, keep_checkpoints=keep_checkpoints)
     if not Processes().is_first:
         assist(request)
         return
