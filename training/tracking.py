@@ -20,7 +20,6 @@ from mlflow.exceptions import MlflowException
 
 from earshot.bundle import TrainingData
 from earshot.errors import EarshotError
-from earshot.tracking_uri import VARIABLE
 from training.config import TrainingConfig
 
 EXPERIMENT = "earshot"
@@ -110,28 +109,15 @@ def tracked(uri: str, name: str, run_id: str | None = None, *, nested: bool = Fa
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's dependencies warn of each other
-        before = os.environ.get(VARIABLE)  # MLflow puts its address there, where the process's next run would find it
         try:
-            with _started(uri, name, run_id, nested=nested) as run:
-                yield Run(run.info.run_id)
-        finally:
-            mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None takes the address back
-
-
-def _started(uri: str, name: str, run_id: str | None, *, nested: bool) -> mlflow.ActiveRun:
-    try:
-        mlflow.set_tracking_uri(_absolute(uri))
-        mlflow.set_experiment(EXPERIMENT)
-        known = None if run_id is None else _if_known(run_id)
-        return mlflow.start_run(run_id=known, run_name=None if known else name, nested=nested)
-    except (MlflowException, OSError) as error:
-        raise TrackingError(f"cannot track in MLflow at {uri} (--tracking-uri): {error}") from error
-
-
-def _absolute(uri: str) -> str:
-    """With the whole path of an SQLite file: MLflow keeps what it opened by name, for another folder's file as well."""
-    scheme, found, path = uri.partition("sqlite:///")
-    return f"sqlite:///{Path(path).absolute()}" if found and not scheme else uri
+            mlflow.set_tracking_uri(uri)
+            mlflow.set_experiment(EXPERIMENT)
+            known = None if run_id is None else _if_known(run_id)
+            started = mlflow.start_run(run_id=known, run_name=None if known else name, nested=nested)
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"cannot track in MLflow at {uri} (--tracking-uri): {error}") from error
+        with started as run:
+            yield Run(run.info.run_id)
 
 
 def _if_known(run_id: str) -> str | None:
