@@ -41,7 +41,16 @@ def command(tiny_encoder: Path, authored_file: Path, tmp_path_factory: pytest.Te
     config = tmp_path_factory.mktemp("config") / "search.toml"
     config.write_text(CONFIG)
     data = ["--data", str(authored_file), "--base-model", str(tiny_encoder), "--config", str(config)]
-    return ["tune", *data, "--output", "search", "--trials", str(TRIALS)]
+    return [
+        "tune",
+        "--tracking-uri",
+        f"sqlite:///{Path.cwd() / 'mlflow.db'}",
+        *data,
+        "--output",
+        "search",
+        "--trials",
+        str(TRIALS),
+    ]
 
 
 @pytest.fixture(scope="module")
