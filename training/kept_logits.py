@@ -25,11 +25,11 @@ def keep(path: Path, logits: Logits, question: str) -> None:
 
 
 def kept(path: Path, question: str) -> Logits | None:
-    """Read them again; None where there are none, or they answer another question."""
+    """Read them again; None where there are none, or they answer another question, or an older version kept them."""
     if not path.is_file():
         return None
     with np.load(path) as arrays:
-        if str(arrays["question"]) != question:
+        if "question" not in arrays or str(arrays["question"]) != question:
             return None
         urgency = arrays["urgency"]
         return Logits(arrays["category"], arrays["secondary"], urgency if urgency.shape[1] else None)

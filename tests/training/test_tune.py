@@ -41,16 +41,9 @@ def command(tiny_encoder: Path, authored_file: Path, tmp_path_factory: pytest.Te
     config = tmp_path_factory.mktemp("config") / "search.toml"
     config.write_text(CONFIG)
     data = ["--data", str(authored_file), "--base-model", str(tiny_encoder), "--config", str(config)]
-    return [
-        "tune",
-        "--tracking-uri",
-        f"sqlite:///{Path.cwd() / 'mlflow.db'}",
-        *data,
-        "--output",
-        "search",
-        "--trials",
-        str(TRIALS),
-    ]
+    # Its own, for a child inherits the address that an earlier test's MLflow left in the environment.
+    tracking = ["--tracking-uri", "sqlite:///mlflow.db"]
+    return ["tune", *data, "--output", "search", "--trials", str(TRIALS), *tracking]
 
 
 @pytest.fixture(scope="module")
