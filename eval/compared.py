@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from eval.differences import ALPHA, POWER, Difference, McNemar, holm, related_p
-from eval.errors import ResultsError
+from eval.output_folder import read_written
 from eval.results import EvaluationResults, ModelInfo
 from eval.verdict import GateOutcome, Problem, Verdict, overall
 
@@ -206,13 +206,7 @@ def read_comparison(folder: Path) -> Comparison:
     Raises:
         ResultsError: There is none, or not one that this version reads.
     """
-    path = folder / COMPARISON
-    try:
-        return Comparison.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ResultsError(f"no comparison in {folder}: cannot read {COMPARISON}: {error.strerror}") from error
-    except ValidationError as error:
-        raise ResultsError(f"{path} is not what this version reads: compare again") from error
+    return read_written(Comparison, folder / COMPARISON, "comparison", "compare again")
 
 
 def problems_of(results: EvaluationResults, folder: Path) -> list[Problem]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from eval.comparison import COMPARISON, Comparison
-from eval.errors import ResultsError
 from eval.junit import junit
 from eval.markdown import comparison_page
+from eval.output_folder import check_output, write_output
 from eval.report import render_page
-from eval.results import JUNIT, REPORT, SUMMARY, write_output
+from eval.results import JUNIT, REPORT, SUMMARY
 from eval.verdict import GateOutcome
 
 
@@ -22,10 +22,7 @@ def write_comparison(found: Comparison, folder: Path) -> tuple[str, ...]:
     Raises:
         ResultsError: The folder cannot be written to, or holds something else.
     """
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / COMPARISON).is_file():
-        raise ResultsError(f"{folder} exists and holds no {COMPARISON}: name another folder, or empty it")
-    if folder.exists() and not folder.is_dir():
-        raise ResultsError(f"{folder} is a file: name a folder")
+    check_output(folder, COMPARISON)
     name = f"{found.challenger.name} {found.challenger.version} on {found.suite}"
     files = {
         SUMMARY: comparison_page(found).encode(),
@@ -33,7 +30,6 @@ def write_comparison(found: Comparison, folder: Path) -> tuple[str, ...]:
         REPORT: render_comparison(found).encode(),
         COMPARISON: (found.model_dump_json(indent=1) + "\n").encode(),
     }
-    folder.resolve().parent.mkdir(parents=True, exist_ok=True)
     write_output(folder, files)
     return tuple(files)
 

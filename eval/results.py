@@ -5,13 +5,11 @@ Holds nothing of any post's text. Knows nothing of how figures are computed or s
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earshot.bundle import EvaluationSummary
 from earshot.bundle import Figure as SummaryFigure
@@ -20,6 +18,7 @@ from eval.errors import ResultsError
 from eval.expectation import Failure
 from eval.metrics.calibration_error import ReliabilityBin
 from eval.metrics.selective import RiskPoint
+from eval.output_folder import read_written
 from eval.verdict import Gate, GateOutcome, Problem, Verdict, overall
 from eval.weak_slices import WeakSlices
 
@@ -433,58 +432,4 @@ def read_results(folder: Path) -> EvaluationResults:
     Raises:
         ResultsError: There are none, or not ones that this version reads.
     """
-    path = folder / RESULTS
-    try:
-        return EvaluationResults.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ResultsError(f"no results in {folder}: cannot read {RESULTS}: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise ResultsError(f"{path} is not what this version reads: {field}: {first['msg']}; run it again") from error
-
-
-def check_output(folder: Path) -> None:
-    """Refuse a folder that results cannot be written to, before anything is computed.
-
-    Raises:
-        ResultsError: It is a file, or holds something else than results, or cannot be created.
-    """
-    try:
-        if folder.is_dir() and not (folder / RESULTS).is_file() and any(folder.iterdir()):
-            raise ResultsError(f"{folder} exists and holds no {RESULTS}: name another folder, or empty it")
-        if folder.exists() and not folder.is_dir():
-            raise ResultsError(f"{folder} is a file: name a folder")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(_staging(folder))
-    except OSError as error:
-        raise ResultsError(f"cannot write to {folder}: {error.strerror}") from error
-
-
-def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write an evaluation's files: each is complete, or as it was before.
-
-    Args:
-        folder: Where to; is made if it is not there.
-        files: Content by name; put in place in this order once all are on the disk.
-
-    Raises:
-        ResultsError: They cannot be written.
-    """
-    try:
-        staging = _staging(folder)
-        try:
-            for name, content in files.items():
-                (staging / name).write_bytes(content)
-            folder.mkdir(exist_ok=True)
-            for name in files:
-                (staging / name).replace(folder / name)
-        finally:
-            shutil.rmtree(staging)
-    except OSError as error:
-        raise ResultsError(f"cannot write to {folder}: {error.strerror}") from error
-
-
-def _staging(folder: Path) -> Path:
-    """A new folder beside the folder, on the same disk."""
-    return Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.resolve().parent))
+    return read_written(EvaluationResults, folder / RESULTS, "results", "run it again")

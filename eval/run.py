@@ -20,6 +20,7 @@ from eval.evaluation import INTERVAL_METHOD, Findings, Resampling, definitions, 
 from eval.gates import judge_gates
 from eval.junit import junit
 from eval.markdown import results_summary
+from eval.output_folder import check_output, write_output
 from eval.predictors import predict_with_progress, without_credentials
 from eval.report import render_report
 from eval.results import (
@@ -34,8 +35,6 @@ from eval.results import (
     ModelInfo,
     SpeedResult,
     SuiteInfo,
-    check_output,
-    write_output,
 )
 from eval.robustness import perturbed, with_accuracies
 from eval.samples import Sample
@@ -105,7 +104,7 @@ def run(request: Request) -> EvaluationResults:
     Raises:
         EarshotError: It cannot be carried out; then nothing is written.
     """
-    check_output(request.output)
+    check_output(request.output, RESULTS)
     suite, path = open_suite(request.suite, request.data_roots)
     # What is kept answers at once: a cache would be timed instead of the model.
     cache = None if suite.kind == "speed" else request.cache

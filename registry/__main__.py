@@ -97,11 +97,12 @@ def promote(
     Exits 1 when they don't: then nothing moves, and the attempt stands in the history.
     """
     with _opened(tracking_uri, name) as registry:
+        from eval.prediction_cache import cache_folder
         from eval.suite import data_roots
         from registry.judge import SuiteJudge
         from registry.promotion import promote as carry_out
 
-        judge = SuiteJudge(registry, suite, output, data_roots(data_root), _say)
+        judge = SuiteJudge(registry, suite, output, data_roots(data_root), cache_folder(), _say)
         entry = carry_out(registry, Reference.of(name, version), judge, _asked(who, reason), force=force)
     click.echo(_said(entry))
     for failure in entry.failures:

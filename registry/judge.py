@@ -29,6 +29,7 @@ class SuiteJudge:
         suite: A shipped suite's name, a suite file, or a labelled data file.
         output: The folder to leave the results in, by version and `comparison`.
         data_roots: Where suites' data may lie.
+        cache: The folder that keeps predictions: a champion is judged again at each promotion, but asked once.
         say: Told what is going on, a line at a time.
     """
 
@@ -36,6 +37,7 @@ class SuiteJudge:
     suite: str
     output: Path
     data_roots: tuple[Path, ...]
+    cache: Path
     say: Say
 
     def __call__(self, champion: Registered | None, challenger: Registered) -> Ruling:
@@ -80,5 +82,6 @@ class SuiteJudge:
                     skip_bad_rows=False,
                     resampling=Resampling(),
                     command=shlex.join(["earshot", "eval", "run", "--model", str(reference), "--suite", self.suite]),
+                    cache=self.cache,
                 )
             )

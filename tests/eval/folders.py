@@ -13,7 +13,8 @@ from earshot.records import LabelledPost
 from earshot.taxonomy import Taxonomy
 from eval.evaluation import Resampling, judge
 from eval.gates import judge_gates
-from eval.results import PREDICTIONS, RESULTS, DataInfo, EvaluationResults, ModelInfo, SuiteInfo, write_output
+from eval.output_folder import write_output
+from eval.results import PREDICTIONS, RESULTS, DataInfo, EvaluationResults, ModelInfo, SuiteInfo
 from eval.run import recorded
 from eval.samples import Sample
 from eval.suite import Suite

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from eval.errors import ResultsError
-from eval.results import RESULTS, EvaluationResults, check_output, read_results, write_output
+from eval.output_folder import write_output
+from eval.results import RESULTS, EvaluationResults, read_results
 from tests.eval.made import results
 
 
@@ -46,23 +47,3 @@ def test_results_of_another_schema_are_refused(tmp_path: Path, content: str) -> 
 
 def test_the_json_schema_can_be_published() -> None:
     assert "schema_version" in EvaluationResults.model_json_schema()["properties"]
-
-
-def test_a_folder_under_a_file_is_refused_before_any_work(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "out"):
-        with pytest.raises(ResultsError, match="file"):
-            check_output(folder)
-
-
-def test_checking_leaves_nothing_behind(tmp_path: Path) -> None:
-    check_output(tmp_path / "deep" / "out")
-    assert list((tmp_path / "deep").iterdir()) == []
-
-
-def test_what_cannot_all_be_written_is_not_written_at_all(tmp_path: Path) -> None:
-    write_output(tmp_path / "out", {"a": b"old", "b": b"old"})
-    with pytest.raises(ResultsError):
-        write_output(tmp_path / "out", {"a": b"new", "b/c": b"no such folder"})
-    assert (tmp_path / "out" / "a").read_bytes() == b"old"
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
