@@ -30,7 +30,17 @@ Run = Callable[[Sequence[int]], Scores]
 
 
 class ParityError(EarshotError):
-    """A graph does not compute what the trained network computes; it must not be served."""
+    """A graph does not compute what the trained network computes; it must not be served.
+
+    Args:
+        found: What differs, and by how much.
+        advice: What to do about it.
+    """
+
+    def __init__(self, found: str, advice: str) -> None:
+        super().__init__(f"{found}; {advice}")
+        self.found = found
+        self.advice = advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,8 @@ class Difference:
         if not self.largest <= MAX_EXPORT_CHANGE:  # not a number is no parity either
             raise ParityError(
                 f"the exported graph differs from the network by {self.largest:.2e} in probability on {self.posts} "
-                f"posts, allowed are {MAX_EXPORT_CHANGE:.0e}: no bundle was written; try another torch or onnx version"
+                f"posts, allowed are {MAX_EXPORT_CHANGE:.0e}",
+                "try another torch or onnx version",
             )
 
     def check_int8(self) -> None:
@@ -73,8 +84,8 @@ class Difference:
         if not (self.flipped <= flips_allowed and self.p99 <= MAX_CHANGE_P99):
             raise ParityError(
                 f"int8 flips {100 * self.flipped:.2f} % of {self.posts} posts (allowed: {100 * flips_allowed:.2f} %), "
-                f"99th percentile of the score change {self.p99:.3f} (allowed: {MAX_CHANGE_P99}): no bundle was "
-                'written; train with quantization-friendlier settings, or export with export.precision = "fp32"'
+                f"99th percentile of the score change {self.p99:.3f} (allowed: {MAX_CHANGE_P99})",
+                'train with more optimization.rounded_epochs, or export with export.precision = "fp32"',
             )
 
 
@@ -129,5 +140,6 @@ def check_company(change: float) -> None:
     if not change <= MAX_COMPANY_CHANGE:
         raise ParityError(
             f"a post's scores move by {change:.1e} with the posts that share its batch, allowed are "
-            f'{MAX_COMPANY_CHANGE:.0e}: no bundle was written; export with export.precision = "fp32" and report this'
+            f"{MAX_COMPANY_CHANGE:.0e}",
+            'export with export.precision = "fp32" and report this',
         )

@@ -85,8 +85,13 @@ def export(
         weights = read_weights(model)
     except UnsupportedEncoderError as reason:
         say(f"padded graph, which runs posts one by one: {reason}")
-        return _padded(model, taxonomy, config, work, checked, network, vocabulary, say)
-    return _packed(weights, taxonomy, config, work, typical, checked, network, say)
+        weights = None
+    try:
+        if weights is None:
+            return _padded(model, taxonomy, config, work, checked, network, vocabulary, say)
+        return _packed(weights, taxonomy, config, work, typical, checked, network, say)
+    except ParityError as error:
+        raise ParityError(error.found, f"no bundle was written: {error.advice}") from error
 
 
 def read_weights(model: PostClassifier) -> EncoderWeights:
@@ -127,7 +132,7 @@ def _packed(
         except ParityError as error:
             if count == products:
                 raise
-            say(f"with {count} of {products} products rounded twice: {error}")
+            say(f"with {count} of {products} products rounded twice, {error.found}: rounding more of them twice")
         else:
             return replace(exported, parity=exported.parity | {"products_rounded_twice": float(count)})
     raise AssertionError("the last try returns or raises")
@@ -164,7 +169,7 @@ def _padded(
         try:
             return _in_int8(int8, "int8-rowwise", checked, exact, parity)
         except ParityError as error:
-            say(f"the padded graph stays in fp32: {error}")
+            say(f"the padded graph stays in fp32: {error.found}")
     return Exported(fp32, "fp32", exact, parity | _in_company(fp32, checked))
 
 
