@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -17,6 +18,8 @@ from transformers import (
     XLMRobertaModel,
 )
 
+from earshot.session import Ids, Logits
+from training.collator import pad
 from training.config import ModelConfig
 from training.model import PostClassifier
 
@@ -59,6 +62,13 @@ def classifier(
     """The same with heads for six categories."""
     model = PostClassifier(encoder(architecture, activation), 6, urgencies, ModelConfig(pooling=pooling))
     return model.eval()
+
+
+def logits_of(model: PostClassifier, ids: Sequence[Ids]) -> Logits:
+    """What the network says of posts, in PyTorch."""
+    with torch.inference_mode():
+        outputs = [output.numpy() for output in model(*pad(ids, 1))]
+    return Logits(outputs[0], outputs[1], outputs[2] if len(outputs) > 2 else None)
 
 
 def _spread(model: PreTrainedModel) -> PreTrainedModel:

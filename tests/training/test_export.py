@@ -4,24 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from earshot.parity import ParityError
 from earshot.session import Ids, Logits
 from earshot.taxonomy import Taxonomy
-from tests.training.networks import VOCABULARY, classifier
-from training.collator import pad
+from tests.training.networks import VOCABULARY, classifier, logits_of
 from training.config import ExportConfig
 from training.export import Exported, export
 from training.model import PostClassifier
 
 _POSTS = np.random.default_rng(0)
 POSTS: list[Ids] = [_POSTS.integers(5, VOCABULARY, size=size) for size in range(2, 40)]
-
-
-def _logits(model: PostClassifier) -> Logits:
-    with torch.inference_mode():
-        return Logits(*(output.numpy() for output in model(*pad(POSTS, 1))))
 
 
 def _export(model: PostClassifier, network: Logits, work: Path, *, precision: str) -> Exported:
@@ -40,13 +33,14 @@ def _export(model: PostClassifier, network: Logits, work: Path, *, precision: st
 
 def test_a_graph_that_says_what_the_network_says_is_written(tmp_path: Path) -> None:
     model = classifier("bert")
-    exported = _export(model, _logits(model), tmp_path, precision="fp32")
+    network = logits_of(model, POSTS)
+    exported = _export(model, network, tmp_path, precision="fp32")
     assert exported.graph.is_file()
-    np.testing.assert_allclose(exported.logits.category, _logits(model).category, atol=1e-4)
+    np.testing.assert_allclose(exported.logits.category, network.category, atol=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_a_graph_of_another_network_is_refused_with_what_to_do(tmp_path: Path, precision: str) -> None:
-    others = _logits(classifier("distilbert"))
+    others = logits_of(classifier("distilbert"), POSTS)
     with pytest.raises(ParityError, match=r"differs from the network .*; no bundle was written: try another torch"):
         _export(classifier("bert"), others, tmp_path, precision=precision)

@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import BertConfig, DebertaV2Config, DebertaV2Model
@@ -18,8 +17,7 @@ from earshot.calibration import Calibration
 from earshot.parity import MAX_COMPANY_CHANGE, MAX_EXPORT_CHANGE, difference, score_change
 from earshot.session import Ids, Logits, OnnxSession
 from earshot.taxonomy import Taxonomy
-from tests.training.networks import ARCHITECTURES, VOCABULARY, classifier
-from training.collator import pad
+from tests.training.networks import ARCHITECTURES, VOCABULARY, classifier, logits_of
 from training.config import ModelConfig
 from training.encoder_weights import UnsupportedEncoderError
 from training.export import read_weights
@@ -33,12 +31,6 @@ _POSTS = np.random.default_rng(0)
 POSTS: list[Ids] = [_POSTS.integers(5, VOCABULARY, size=size) for size in (2, 3, 70, 17, 17, 1, 40, 8)]
 TYPICAL: list[Ids] = [_POSTS.integers(5, VOCABULARY, size=size) for size in range(2, 70)]
 LABELS = label_metadata(Taxonomy.default())
-
-
-def _network(model: PostClassifier, ids: list[Ids]) -> Logits:
-    with torch.inference_mode():
-        outputs = [output.numpy() for output in model(*pad(ids, 1))]
-    return Logits(outputs[0], outputs[1], outputs[2] if len(outputs) > 2 else None)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +48,7 @@ def test_the_graph_says_what_the_network_says(
 ) -> None:
     model, path = classifier(architecture, pooling=pooling), tmp_path / "model.onnx"
     write_packed_graph(read_weights(model), path, LABELS)
-    network, packed = _network(model, POSTS), run_graph(path, POSTS)
+    network, packed = logits_of(model, POSTS), run_graph(path, POSTS)
     assert np.ptp(network.category, axis=0).max() > 0.5  # posts differ, so that mixing them up would show
     plain = Calibration()
     assert difference(plain.apply(network), plain.apply(packed)).largest <= MAX_EXPORT_CHANGE
