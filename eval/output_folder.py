@@ -38,7 +38,7 @@ def read_written(kind: type[Written], path: Path, what: str, advice: str) -> Wri
 
 
 def check_output(folder: Path, told_by: str) -> None:
-    """Refuse a folder that cannot be written to, before anything is computed.
+    """Refuse a folder that cannot be written to.
 
     Args:
         folder: A new or empty one, or one that the same command wrote before.
